@@ -1,0 +1,115 @@
+"""The part of VapourSynth's API 4 that the plugin uses."""
+
+from libc.stddef cimport ptrdiff_t
+from libc.stdint cimport int64_t, uint8_t
+
+
+cdef extern from "VapourSynth4.h" nogil:
+    ctypedef struct VSCore:
+        pass
+    ctypedef struct VSFrame:
+        pass
+    ctypedef struct VSFrameContext:
+        pass
+    ctypedef struct VSMap:
+        pass
+    ctypedef struct VSNode:
+        pass
+    ctypedef struct VSPlugin:
+        pass
+
+    int VS_MAKE_VERSION(int major, int minor)
+    int VAPOURSYNTH_API_VERSION
+
+    enum VSColorFamily:
+        cfGray
+        cfRGB
+        cfYUV
+
+    enum VSSampleType:
+        stInteger
+        stFloat
+
+    enum VSFilterMode:
+        fmParallel
+        fmParallelRequests
+
+    enum VSRequestPattern:
+        rpGeneral
+        rpStrictSpatial
+
+    enum VSActivationReason:
+        arInitial
+        arAllFramesReady
+        arError
+
+    ctypedef struct VSVideoFormat:
+        int colorFamily
+        int sampleType
+        int bitsPerSample
+        int bytesPerSample
+        int subSamplingW
+        int subSamplingH
+        int numPlanes
+
+    ctypedef struct VSVideoInfo:
+        VSVideoFormat format
+        int64_t fpsNum
+        int64_t fpsDen
+        int width
+        int height
+        int numFrames
+
+    ctypedef struct VSFilterDependency:
+        VSNode *source
+        int requestPattern
+
+    ctypedef struct VSAPI
+
+    ctypedef void (*VSPublicFunction)(
+        const VSMap *args, VSMap *out, void *user, VSCore *core, const VSAPI *vsapi) noexcept nogil
+    ctypedef const VSFrame *(*VSFilterGetFrame)(
+        int n, int reason, void *instance, void **frame_data,
+        VSFrameContext *context, VSCore *core, const VSAPI *vsapi) noexcept nogil
+    ctypedef void (*VSFilterFree)(void *instance, VSCore *core, const VSAPI *vsapi) noexcept nogil
+
+    ctypedef struct VSPLUGINAPI:
+        int (*configPlugin)(
+            const char *identifier, const char *namespace, const char *name,
+            int version, int api, int flags, VSPlugin *plugin) noexcept nogil
+        int (*registerFunction)(
+            const char *name, const char *args, const char *returns,
+            VSPublicFunction create, void *user, VSPlugin *plugin) noexcept nogil
+
+    ctypedef struct VSAPI:
+        void (*createVideoFilter)(
+            VSMap *out, const char *name, const VSVideoInfo *vi, VSFilterGetFrame get_frame, VSFilterFree free,
+            int mode, const VSFilterDependency *dependencies, int count, void *instance, VSCore *core) noexcept nogil
+
+        void (*freeNode)(VSNode *node) noexcept nogil
+        const VSVideoInfo *(*getVideoInfo)(VSNode *node) noexcept nogil
+        int (*getVideoFormatName)(const VSVideoFormat *format, char *buffer) noexcept nogil
+
+        VSFrame *(*newVideoFrame2)(
+            const VSVideoFormat *format, int width, int height, const VSFrame **plane_src, const int *planes,
+            const VSFrame *prop_src, VSCore *core) noexcept nogil
+        void (*freeFrame)(const VSFrame *frame) noexcept nogil
+        const VSFrame *(*addFrameRef)(const VSFrame *frame) noexcept nogil
+        const VSMap *(*getFramePropertiesRO)(const VSFrame *frame) noexcept nogil
+        ptrdiff_t (*getStride)(const VSFrame *frame, int plane) noexcept nogil
+        const uint8_t *(*getReadPtr)(const VSFrame *frame, int plane) noexcept nogil
+        uint8_t *(*getWritePtr)(VSFrame *frame, int plane) noexcept nogil
+        int (*getFrameWidth)(const VSFrame *frame, int plane) noexcept nogil
+        int (*getFrameHeight)(const VSFrame *frame, int plane) noexcept nogil
+
+        const VSFrame *(*getFrameFilter)(int n, VSNode *node, VSFrameContext *context) noexcept nogil
+        void (*requestFrameFilter)(int n, VSNode *node, VSFrameContext *context) noexcept nogil
+        void (*releaseFrameEarly)(VSNode *node, int n, VSFrameContext *context) noexcept nogil
+        void (*setFilterError)(const char *message, VSFrameContext *context) noexcept nogil
+
+        void (*mapSetError)(VSMap *map, const char *message) noexcept nogil
+        int (*mapNumElements)(const VSMap *map, const char *key) noexcept nogil
+        int64_t (*mapGetInt)(const VSMap *map, const char *key, int index, int *error) noexcept nogil
+        double (*mapGetFloat)(const VSMap *map, const char *key, int index, int *error) noexcept nogil
+        const char *(*mapGetData)(const VSMap *map, const char *key, int index, int *error) noexcept nogil
+        VSNode *(*mapGetNode)(const VSMap *map, const char *key, int index, int *error) noexcept nogil

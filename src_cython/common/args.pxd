@@ -1,0 +1,164 @@
+"""Arguments, read and checked at creation.
+
+The first thing wrong is reported, `Name: what is wrong, the limit, the value given`, and every later reading is a
+no-op: a filter reads all its arguments in a row and asks once, at the end, whether any failed.
+"""
+
+from libc.math cimport isfinite
+from libc.stdio cimport snprintf
+from libc.string cimport memcmp, strcmp
+
+from api.vapoursynth cimport VSAPI, VSMap, VSNode, VSVideoFormat, VSVideoInfo, stFloat, stInteger
+from common.pixels cimport Pixels, describe_pixels
+
+
+cdef enum:
+    PLANES = 3
+    MESSAGE = 512
+
+
+cdef struct Args:
+    const VSAPI *api
+    const VSMap *given
+    VSMap *out
+    const char *name
+    bint failed
+
+
+cdef inline Args read_args(const char *name, const VSMap *given, VSMap *out, const VSAPI *api) noexcept nogil:
+    cdef Args a
+    a.api = api
+    a.given = given
+    a.out = out
+    a.name = name
+    a.failed = False
+    return a
+
+
+cdef inline void fail(Args *a, const char *message) noexcept nogil:
+    cdef char text[2 * MESSAGE]
+    if a.failed:
+        return
+    snprintf(text, 2 * MESSAGE, b"%s: %s", a.name, message)
+    a.api.mapSetError(a.out, text)
+    a.failed = True
+
+
+cdef inline bint is_given(const Args *a, const char *key) noexcept nogil:
+    return a.api.mapNumElements(a.given, key) > 0
+
+
+cdef inline double checked(Args *a, const char *key, double value, double low, double high) noexcept nogil:
+    cdef char text[MESSAGE]
+    if not (isfinite(value) and low <= value <= high):
+        snprintf(text, MESSAGE, b"%s must be %.10g...%.10g, got %.10g.", key, low, high, value)
+        fail(a, text)
+        return low
+    return value
+
+
+cdef inline double number(Args *a, const char *key, double default, double low, double high) noexcept nogil:
+    if not is_given(a, key):
+        return default
+    return checked(a, key, a.api.mapGetFloat(a.given, key, 0, NULL), low, high)
+
+
+cdef inline int integer(Args *a, const char *key, int default, int low, int high) noexcept nogil:
+    if not is_given(a, key):
+        return default
+    return <int>checked(a, key, <double>a.api.mapGetInt(a.given, key, 0, NULL), low, high)
+
+
+cdef inline int choice(Args *a, const char *key, const char **options, int count, int default) noexcept nogil:
+    """The index of the word given among `options`."""
+    cdef char text[MESSAGE]
+    cdef const char *word
+    cdef int i, used
+    if not is_given(a, key):
+        return default
+    word = a.api.mapGetData(a.given, key, 0, NULL)
+    for i in range(count):
+        if strcmp(word, options[i]) == 0:
+            return i
+    used = snprintf(text, MESSAGE, b"%s must be one of ", key)
+    for i in range(count):
+        used += snprintf(text + used, MESSAGE - used, b"%s, ", options[i])
+    snprintf(text + used, MESSAGE - used, b"got \"%.64s\".", word)
+    fail(a, text)
+    return default
+
+
+cdef inline void per_plane(
+        Args *a, const char *key, int planes, double default, double low, double high, double *values) noexcept nogil:
+    """One value a plane; the last one given stands for the planes after it."""
+    cdef char text[MESSAGE]
+    cdef int count = a.api.mapNumElements(a.given, key) if is_given(a, key) else 0
+    cdef int p
+    cdef double value = default
+    if count > planes:
+        snprintf(text, MESSAGE, b"%s has %d values, but the clip has %d plane%s.",
+                 key, count, planes, b"s" if planes > 1 else b"")
+        fail(a, text)
+        return
+    for p in range(PLANES):
+        if p < count:
+            value = checked(a, key, a.api.mapGetFloat(a.given, key, p, NULL), low, high)
+        values[p] = value
+
+
+cdef inline void select_planes(Args *a, int planes, bint *process) noexcept nogil:
+    """Marks the planes of the argument `planes`, all if it is not given."""
+    cdef char text[MESSAGE]
+    cdef int count = a.api.mapNumElements(a.given, b"planes")
+    cdef int i, p
+    for p in range(PLANES):
+        process[p] = count <= 0 and p < planes
+    for i in range(count):
+        p = <int>checked(a, b"planes", <double>a.api.mapGetInt(a.given, b"planes", i, NULL), 0, planes - 1)
+        if a.failed:
+            return
+        if process[p]:
+            snprintf(text, MESSAGE, b"plane %d is given twice.", p)
+            fail(a, text)
+            return
+        process[p] = True
+
+
+cdef inline VSNode *clip_arg(Args *a, const char *key, Pixels *pixels) noexcept nogil:
+    """The clip, refused unless its format is one that every filter takes. The caller frees it, also after a failure."""
+    cdef char text[MESSAGE]
+    cdef char format_name[32]
+    cdef VSNode *node = a.api.mapGetNode(a.given, key, 0, NULL)
+    cdef const VSVideoInfo *vi = a.api.getVideoInfo(node)
+    cdef const VSVideoFormat *f = &vi.format
+    cdef bint constant = vi.width > 0 and vi.height > 0 and f.colorFamily != 0
+    cdef bint floating = f.sampleType == stFloat
+    if constant and ((floating and 16 <= f.bitsPerSample <= 32)
+                     or (f.sampleType == stInteger and 8 <= f.bitsPerSample <= 16)):
+        pixels[0] = describe_pixels(floating, f.bitsPerSample)
+        return node
+    if not constant or not a.api.getVideoFormatName(f, format_name):
+        snprintf(format_name, sizeof(format_name), b"variable")
+    snprintf(text, MESSAGE,
+             b"Input clip must be constant format 8..16 bit integer or 16-32 bit float, passed %s.", format_name)
+    fail(a, text)
+    pixels[0] = describe_pixels(False, 8)
+    return node
+
+
+cdef inline void same_format(Args *a, const char *key, VSNode *clip, VSNode *other) noexcept nogil:
+    """Refuses `other` unless it has the format and size of `clip`."""
+    cdef char text[MESSAGE]
+    cdef char ours[32]
+    cdef char theirs[32]
+    cdef const VSVideoInfo *v = a.api.getVideoInfo(clip)
+    cdef const VSVideoInfo *w = a.api.getVideoInfo(other)
+    if a.failed:
+        return
+    if v.width == w.width and v.height == w.height and memcmp(&v.format, &w.format, sizeof(VSVideoFormat)) == 0:
+        return
+    a.api.getVideoFormatName(&v.format, ours)
+    a.api.getVideoFormatName(&w.format, theirs)
+    snprintf(text, MESSAGE, b"%s must have the format and size of clip, %s %dx%d, got %s %dx%d.",
+             key, ours, v.width, v.height, theirs, w.width, w.height)
+    fail(a, text)

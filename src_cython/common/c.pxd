@@ -1,0 +1,39 @@
+"""What Cython has no word for: restrict pointers, bit casts, lock-free cells."""
+
+from libc.stdint cimport uint32_t
+
+
+cdef extern from * nogil:
+    """
+    #include <stdint.h>
+
+    static inline float vdiff_minf(float a, float b) { return a < b ? a : b; }
+    static inline float vdiff_maxf(float a, float b) { return a > b ? a : b; }
+    static inline float vdiff_clampf(float v, float lo, float hi) { return vdiff_minf(vdiff_maxf(v, lo), hi); }
+
+    static inline float vdiff_float_of_bits(uint32_t u) { float f; __builtin_memcpy(&f, &u, 4); return f; }
+    static inline uint32_t vdiff_bits_of_float(float f) { uint32_t u; __builtin_memcpy(&u, &f, 4); return u; }
+
+    static inline void *vdiff_exchange(void **cell, void *value)
+        { return __atomic_exchange_n(cell, value, __ATOMIC_ACQ_REL); }
+    static inline int vdiff_load(const int *cell) { return __atomic_load_n(cell, __ATOMIC_ACQUIRE); }
+    static inline void vdiff_store(int *cell, int value) { __atomic_store_n(cell, value, __ATOMIC_RELEASE); }
+    static inline void vdiff_swap_if(int *cell, int expected, int value)
+        { __atomic_compare_exchange_n(cell, &expected, value, 0, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED); }
+    """
+    # Rows that no other argument overlaps, so that loops over them vectorise without run-time checks.
+    ctypedef const float *crow "const float *restrict"
+    ctypedef float *row "float *restrict"
+
+    # A comparison with NaN is false, so each of these returns its second argument when the first is NaN.
+    float minf "vdiff_minf"(float a, float b)
+    float maxf "vdiff_maxf"(float a, float b)
+    float clampf "vdiff_clampf"(float v, float lo, float hi)
+
+    float float_of_bits "vdiff_float_of_bits"(uint32_t u)
+    uint32_t bits_of_float "vdiff_bits_of_float"(float f)
+
+    void *exchange "vdiff_exchange"(void **cell, void *value)
+    int atomic_load "vdiff_load"(const int *cell)
+    void atomic_store "vdiff_store"(int *cell, int value)
+    void swap_if "vdiff_swap_if"(int *cell, int expected, int value)

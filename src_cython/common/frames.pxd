@@ -1,0 +1,65 @@
+"""Frames: outputs that share untouched planes, and the frames around one, within its clip and its scene."""
+
+from api.vapoursynth cimport VSAPI, VSCore, VSFrame, VSFrameContext, VSMap, VSNode, VSVideoInfo
+from common.args cimport PLANES
+
+
+cdef inline VSFrame *new_output(
+        const VSFrame *src, const VSVideoInfo *vi, const bint *process, VSCore *core, const VSAPI *api) noexcept nogil:
+    """A frame with the properties of `src`, whose planes not to be processed are those of `src`, shared."""
+    cdef const VSFrame *plane_src[PLANES]
+    cdef int planes[PLANES]
+    cdef int p
+    for p in range(PLANES):
+        plane_src[p] = NULL
+        planes[p] = p
+        if not process[p]:
+            plane_src[p] = src
+    return api.newVideoFrame2(&vi.format, vi.width, vi.height, plane_src, planes, src, core)
+
+
+cdef inline bint starts_scene(const VSFrame *frame, const VSAPI *api) noexcept nogil:
+    cdef int error = 0
+    return api.mapGetInt(api.getFramePropertiesRO(frame), b"_SceneChangePrev", 0, &error) != 0
+
+
+cdef inline int clamp_to_clip(int n, const VSVideoInfo *vi) noexcept nogil:
+    return max(0, min(n, vi.numFrames - 1))
+
+
+cdef inline void request_between(
+        int n, int m, VSNode *node, VSFrameContext *context, const VSAPI *api) noexcept nogil:
+    """Requests the frames from the lower of n and m to the higher, ascending."""
+    cdef int i
+    for i in range(min(n, m), max(n, m) + 1):
+        api.requestFrameFilter(i, node, context)
+
+
+cdef inline bint node_starts_scene(int n, VSNode *node, VSFrameContext *context, const VSAPI *api) noexcept nogil:
+    cdef const VSFrame *frame = api.getFrameFilter(n, node, context)
+    cdef bint starts = starts_scene(frame, api)
+    api.freeFrame(frame)
+    return starts
+
+
+cdef inline int clamp_to_scene(int n, int m, VSNode *node, VSFrameContext *context, const VSAPI *api) noexcept nogil:
+    """The frame nearest to m in the scene of frame n; the frames between were requested."""
+    while m < n and not node_starts_scene(n, node, context, api):
+        n -= 1
+    while m > n and not node_starts_scene(n + 1, node, context, api):
+        n += 1
+    return n
+
+
+cdef inline bint is_limited_range(const VSFrame *frame, bint otherwise, const VSAPI *api) noexcept nogil:
+    """By `_Range` (1 full, 0 limited), else by the deprecated `_ColorRange` (the other way round), else as given."""
+    cdef const VSMap *props = api.getFramePropertiesRO(frame)
+    cdef int error = 0
+    cdef bint full = api.mapGetInt(props, b"_Range", 0, &error) == 1
+    if error == 0:
+        return not full
+    error = 0
+    full = api.mapGetInt(props, b"_ColorRange", 0, &error) == 0
+    if error == 0:
+        return not full
+    return otherwise

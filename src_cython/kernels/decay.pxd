@@ -1,0 +1,241 @@
+"""Exponential memory of a pixel: its mean over the past, or the brightest of now and the decaying past.
+
+mean   s <- s + (1 - q) * (x - s)                                  y = s
+max    s <- the larger in magnitude of x - level and q * s          y = x, or level + q * s where the past is larger
+
+`level` is what the past decays to: black, and only above it there is something to decay; for chroma neutral, either side.
+What has decayed to less than half of what the output can show is set to 0, so that after `memory_length` frames
+nothing at all is left of a frame, however long ago the recursion began.
+
+The state is float32 on the working scale, or, for bytes, 16-bit fixed point with 7 fractional bits where that is accurate:
+the speed of this filter is the size of its state.
+"""
+
+from libc.math cimport ceil, exp, expm1, log
+from libc.stddef cimport ptrdiff_t, size_t
+from libc.stdint cimport int16_t, uint8_t
+from libc.string cimport memcpy, memset
+
+from common.c cimport crow, maxf, minf, row
+from common.pixels cimport BYTE, HALF, SINGLE, Pixels, crow8, load_row, row8, store_row
+
+
+cdef extern from * nogil:
+    ctypedef int16_t *row_fixed "int16_t *restrict"
+    float fabsf "__builtin_fabsf"(float v)
+    float copysignf "__builtin_copysignf"(float magnitude, float sign)
+
+
+cdef enum:
+    CHUNK = 2048            # samples at a time: their float copies stay in the first-level cache
+    ONE = 128               # fixed point: one code of a byte
+    HALF_CODE = 64
+    LONGEST_FIXED = 24      # mean age 1/(1-q) in frames up to which roundings add up to less than a tenth of a code
+    LARGEST_TRAIL = 32768   # 128 times white, working scale: what a float sample beyond leaves behind
+
+
+cdef enum Mode:
+    MEAN
+    MAX
+
+
+cdef struct Memory:
+    Mode mode
+    bint fixed
+    float q
+    float a                 # 1 - q
+    float rest              # a trail below this is no trail, working scale
+    int16_t fixed_q         # q * 2^15
+    int16_t fixed_a
+
+
+# Fixed point. The product is the rounding multiplication that x86 (pmulhrsw) and ARM (sqrdmulh) have an instruction for.
+
+cdef inline int16_t fixed_product(int16_t v, int16_t factor) noexcept nogil:
+    return <int16_t>((((<int>v * factor) >> 14) + 1) >> 1)
+
+
+cdef inline int16_t fixed_trail(int16_t magnitude, int16_t q) noexcept nogil:
+    cdef int16_t trail = fixed_product(magnitude, q)
+    return trail if trail >= HALF_CODE else <int16_t>0
+
+
+cdef inline void fixed_mean(row8 y, row_fixed s, crow8 x, int n, int16_t a) noexcept nogil:
+    cdef int i
+    cdef int16_t v
+    for i in range(n):  # hot
+        v = <int16_t>(s[i] + fixed_product(<int16_t>(x[i] * ONE - s[i]), a))
+        s[i] = v
+        y[i] = <uint8_t>((v + HALF_CODE) >> 7)
+
+
+cdef inline void fixed_max(row8 y, row_fixed s, crow8 x, int n, int16_t q, int16_t black) noexcept nogil:
+    cdef int i
+    cdef int16_t trail, above, lit
+    for i in range(n):  # hot
+        trail = fixed_trail(s[i], q)
+        above = <int16_t>(max(<int16_t>(x[i] - black), <int16_t>0) * ONE)
+        s[i] = max(trail, above)
+        lit = <int16_t>(black + ((trail + HALF_CODE) >> 7))
+        lit = lit if trail > 0 else <int16_t>0
+        y[i] = <uint8_t>max(lit, <int16_t>x[i])
+
+
+cdef inline void fixed_max_chroma(row8 y, row_fixed s, crow8 x, int n, int16_t q) noexcept nogil:
+    cdef int i
+    cdef int16_t old, trail, now, distance, shown
+    for i in range(n):  # hot
+        old = s[i]
+        trail = fixed_trail(<int16_t>(old if old > 0 else -old), q)
+        now = <int16_t>((x[i] - 128) * ONE)
+        distance = <int16_t>(now if now > 0 else -now)
+        shown = <int16_t>((trail + HALF_CODE) >> 7)
+        shown = <int16_t>(128 + (shown if old > 0 else -shown))
+        s[i] = <int16_t>((trail if old > 0 else -trail) if trail > distance else now)
+        y[i] = <uint8_t>(shown if trail > distance else <int16_t>x[i])
+
+
+cdef inline void fixed_begin(row_fixed s, crow8 x, int n) noexcept nogil:
+    cdef int i
+    for i in range(n):  # hot
+        s[i] = <int16_t>(x[i] * ONE)
+
+
+# Floating point. Comparisons are written so that NaN shows where it is and leaves no trail.
+
+cdef inline void float_mean(row y, row s, crow x, int n, float a) noexcept nogil:
+    cdef int i
+    for i in range(n):  # hot
+        s[i] = s[i] + a * (x[i] - s[i])
+        y[i] = s[i]
+
+
+cdef inline void float_max(row y, row s, crow x, int n, float q, float rest, float black) noexcept nogil:
+    cdef int i
+    cdef float trail, above, lit
+    for i in range(n):  # hot
+        trail = s[i] * q
+        trail = trail if trail >= rest else 0
+        above = minf(maxf(x[i] - black, 0), LARGEST_TRAIL)
+        s[i] = maxf(trail, above)
+        lit = black + trail
+        y[i] = lit if trail > 0 and lit > x[i] else x[i]
+
+
+cdef inline void float_max_chroma(row y, row s, crow x, int n, float q, float rest, float neutral) noexcept nogil:
+    cdef int i
+    cdef float trail, now, distance
+    for i in range(n):  # hot
+        trail = fabsf(s[i]) * q
+        trail = trail if trail >= rest else 0
+        now = x[i] - neutral
+        distance = minf(fabsf(now), LARGEST_TRAIL)
+        y[i] = neutral + copysignf(trail, s[i]) if trail > distance else x[i]
+        s[i] = copysignf(distance, now) if distance >= trail else copysignf(trail, s[i])
+
+
+# What the filter asks for
+
+cdef inline float decayed(float s, const Memory *m) noexcept nogil:
+    cdef float trail = s * m.q
+    return trail if trail >= m.rest else 0
+
+
+cdef inline Memory describe_memory(Mode mode, double rate, const Pixels *pixels) noexcept nogil:
+    cdef Memory m
+    m.mode = mode
+    m.q = <float>exp(-rate)
+    m.a = <float>-expm1(-rate)
+    m.rest = pixels.step / 2
+    m.fixed = pixels.sample == BYTE and -expm1(-rate) * LONGEST_FIXED >= 1
+    m.fixed_q = <int16_t>(exp(-rate) * 32768 + 0.5)
+    m.fixed_a = <int16_t>min(-expm1(-rate) * 32768 + 0.5, 32767)
+    return m
+
+
+cdef inline int memory_length(const Memory *m, double rate, const Pixels *pixels) noexcept nogil:
+    """Frames after which the past does not show: for max nothing is left of it, for mean less than half a step of the output."""
+    cdef int frames = 0
+    cdef float trail
+    cdef int16_t fixed = 255 * ONE
+    if m.mode == MEAN:
+        return max(1, <int>ceil(log(2 * 256 / pixels.step) / rate))
+    if m.fixed:
+        while fixed > 0:
+            fixed = fixed_trail(fixed, m.fixed_q)
+            frames += 1
+        return frames
+    trail = LARGEST_TRAIL if pixels.sample == HALF or pixels.sample == SINGLE else 256
+    while trail > 0:
+        trail = decayed(trail, m)
+        frames += 1
+    return frames
+
+
+cdef inline size_t state_row(int width, const Memory *m) noexcept nogil:
+    """Bytes of one row of state, a multiple of a cache line."""
+    return (<size_t>width * (sizeof(int16_t) if m.fixed else sizeof(float)) + 63) // 64 * 64
+
+
+cdef inline void decay_bytes(
+        row8 y, row_fixed s, crow8 x, int n, const Memory *m, bint fresh, bint chroma, float level) noexcept nogil:
+    if m.mode == MEAN:
+        if fresh:
+            fixed_begin(s, x, n)
+        fixed_mean(y, s, x, n, m.fixed_a)
+        return
+    if fresh:
+        memset(s, 0, n * sizeof(int16_t))
+    if chroma:
+        fixed_max_chroma(y, s, x, n, m.fixed_q)
+    else:
+        fixed_max(y, s, x, n, m.fixed_q, <int16_t>level)
+
+
+cdef inline void decay_floats(
+        row y, row s, crow x, int n, const Memory *m, bint fresh, bint chroma, float level) noexcept nogil:
+    if m.mode == MEAN:
+        if fresh:
+            # x itself, whatever it is: 0 * (x - x) would be NaN for an infinite x.
+            memcpy(s, x, n * sizeof(float))
+            memcpy(y, x, n * sizeof(float))
+        else:
+            float_mean(y, s, x, n, m.a)
+        return
+    if fresh:
+        memset(s, 0, n * sizeof(float))
+    if chroma:
+        float_max_chroma(y, s, x, n, m.q, m.rest, level)
+    else:
+        float_max(y, s, x, n, m.q, m.rest, level)
+
+
+cdef inline void decay_plane(
+        void *dst, ptrdiff_t dst_stride, const void *src, ptrdiff_t src_stride, void *state, int width, int height,
+        const Pixels *pixels, const Memory *m, bint fresh, bint chroma, float level) noexcept nogil:
+    """Takes the state of a plane one frame on, from nothing if `fresh`. dst may be NULL: the output is not wanted."""
+    cdef float xs[CHUNK]
+    cdef float ys[CHUNK]
+    cdef size_t pitch = state_row(width, m)
+    cdef int bytes = 1 if pixels.sample == BYTE else 4 if pixels.sample == SINGLE else 2
+    cdef const char *x
+    cdef int row, start, n
+    for row in range(height):
+        start = 0
+        while start < width:
+            n = min(CHUNK, width - start)
+            x = <const char *>src + start * bytes
+            if m.fixed:
+                decay_bytes(
+                    <uint8_t *>ys if dst == NULL else <uint8_t *>dst + start, <int16_t *>state + start,
+                    <const uint8_t *>x, n, m, fresh, chroma, level)
+            else:
+                load_row(xs, x, n, pixels)
+                decay_floats(ys, <float *>state + start, xs, n, m, fresh, chroma, level)
+                if dst != NULL:
+                    store_row(<char *>dst + start * bytes, ys, n, pixels)
+            start += CHUNK
+        src = <const char *>src + src_stride
+        state = <char *>state + pitch
+        if dst != NULL:
+            dst = <char *>dst + dst_stride

@@ -1,0 +1,319 @@
+"""Isotropic diffusion on the 4-neighbour grid: du/dt = div(g(|grad u|) grad u), no flux across the border.
+
+A plane crosses memory once for many steps. The rows of all steps advance as one wavefront: as soon as step i has row y+1,
+step i+1 computes row y, from three rows of step i that are still in cache. A row has a ghost pixel at each end, a
+copy of the border pixel, and the row beyond the first or last is that row itself: the reflecting boundary.
+
+Time steps come in cycles. At the start of a cycle the diffusivity of every edge between two pixels is computed, then a
+number of steps of one size is taken with it, each extrapolated from the step before:
+
+    u[j+1] = alpha[j] * (u[j] + tau * A u[j]) + (1 - alpha[j]) * u[j-1],   alpha[j] = (4j + 2) / (2j + 3),   u[-1] = u[0]
+
+(fast semi-iterative scheme: Hafner, Ochs, Weickert, Welk 2016), which after n steps has covered the time tau*n*(n+1)/3, as a cycle
+of fast explicit diffusion has (Grewenig, Weickert, Bruhn 2010), with the same result, but without its unstable
+intermediate steps. Euler's scheme is a cycle of one step with alpha = 1.
+"""
+
+from libc.math cimport ceil, fmax, fmin, sqrt
+from libc.stddef cimport ptrdiff_t, size_t
+
+from common.c cimport bits_of_float, crow, float_of_bits, minf, row
+from common.pixels cimport Pixels, describe_pixels, load_row, store_row
+
+
+cdef enum:
+    GHOST = 16             # floats before and after a row: one is used, the rest keeps rows aligned
+    WIDE = 32768           # a difference, on the working scale, that only float pictures can have
+    CACHE = 512 * 1024     # bytes of rows that a wavefront may hold before the steps are split into several passes
+
+
+cdef enum Diffusivity:
+    LINEAR
+    EXP
+    RATIONAL
+
+
+cdef struct Steps:
+    int cycles
+    int length             # steps of a cycle
+    float tau
+    bint euler
+
+
+cdef struct Diffusion:
+    Diffusivity kind
+    Steps steps
+    float contrast2        # square of the contrast k, working scale
+
+
+# Time
+
+cdef inline Steps euler_steps(double time, int steps) noexcept nogil:
+    cdef Steps s
+    s.cycles = steps
+    s.length = 1
+    s.tau = <float>(time / steps)
+    s.euler = True
+    return s
+
+
+cdef inline Steps fed_steps(double time, int cycles) noexcept nogil:
+    cdef Steps s
+    cdef double t = time / cycles
+    s.cycles = cycles
+    s.length = max(1, <int>ceil(sqrt(12 * t + 0.25) - 0.5 - 1e-12))
+    s.tau = <float>(3 * t / (s.length * (s.length + 1.0)))
+    s.euler = False
+    return s
+
+
+cdef inline int accurate_euler_steps(double time) noexcept nogil:
+    """The fewest steps that damp every mode to within 0.04 of exp(-lambda*time)."""
+    return max(1, <int>fmax(ceil(5 * time), fmin(8, ceil(32 * time))))
+
+
+cdef inline int accurate_fed_cycles(double time, bint nonlinear) noexcept nogil:
+    """Four cycles are within 0.045 of exp(-lambda*time) in every mode; a diffusivity is kept no longer than time 5."""
+    return max(4, <int>ceil(time / 5)) if nonlinear else 4
+
+
+# Diffusivity of an edge, from the squared difference d2 of its two pixels
+
+cdef inline float exp_diffusivity(float d2, float contrast2) noexcept nogil:
+    """exp(-d2/contrast2), relative error below 3e-7: 2^z by the integer part of z and a Taylor polynomial of the rest."""
+    cdef float z = minf(d2 * (<float>1.44269504 / contrast2), 126)
+    cdef float whole = (z + <float>12582912.0) - <float>12582912.0
+    cdef float f = (whole - z) * <float>0.693147181
+    cdef float p = 1 + f * (1 + f * (<float>0.5 + f * (<float>0.166666667 + f * (
+        <float>0.0416666667 + f * (<float>0.00833333333 + f * <float>0.00138888889)))))
+    return p * float_of_bits(<unsigned int>(127 - <int>whole) << 23)
+
+
+cdef inline float rational_diffusivity(float d2, float contrast2) noexcept nogil:
+    return contrast2 / (contrast2 + d2)
+
+
+cdef inline void edge_row(row g, crow a, crow b, int n, const Diffusion *d) noexcept nogil:
+    """The diffusivities of the edges from a[x] to b[x]."""
+    cdef float contrast2 = d.contrast2
+    cdef int x
+    if d.kind == EXP:
+        for x in range(n):  # hot
+            g[x] = exp_diffusivity((b[x] - a[x]) * (b[x] - a[x]), contrast2)
+    else:
+        for x in range(n):  # hot
+            g[x] = rational_diffusivity((b[x] - a[x]) * (b[x] - a[x]), contrast2)
+
+
+# One row of one step. Opposite neighbours are added first, and the axes last: what a transposed, mirrored or rotated
+# picture would compute is the same sums, so that the results are the same bytes, transposed, mirrored or rotated.
+
+cdef inline float linear_flow(crow up, crow mid, crow down, int x) noexcept nogil:
+    cdef float u = mid[x]
+    return ((mid[x - 1] - u) + (mid[x + 1] - u)) + ((up[x] - u) + (down[x] - u))
+
+
+cdef inline float edge_flow(
+        crow up, crow mid, crow down, crow across, crow above, crow below, int x) noexcept nogil:
+    cdef float u = mid[x]
+    return (((mid[x - 1] - u) * across[x - 1] + (mid[x + 1] - u) * across[x])
+            + ((up[x] - u) * above[x] + (down[x] - u) * below[x]))
+
+
+cdef inline void linear_row(row dst, crow prev, crow up, crow mid, crow down, int n, float tau, float alpha) noexcept nogil:
+    cdef int x
+    for x in range(n):  # hot
+        dst[x] = alpha * (mid[x] + tau * linear_flow(up, mid, down, x)) + (1 - alpha) * prev[x]
+
+
+cdef inline void edge_flow_row(
+        row dst, crow prev, crow up, crow mid, crow down, crow across, crow above, crow below,
+        int n, float tau, float alpha) noexcept nogil:
+    cdef int x
+    for x in range(n):  # hot
+        dst[x] = alpha * (mid[x] + tau * edge_flow(up, mid, down, across, above, below, x)) + (1 - alpha) * prev[x]
+
+
+cdef inline void linear_euler_row(row dst, crow up, crow mid, crow down, int n, float tau) noexcept nogil:
+    cdef int x
+    for x in range(n):  # hot
+        dst[x] = mid[x] + tau * linear_flow(up, mid, down, x)
+
+
+cdef inline void edge_flow_euler_row(
+        row dst, crow up, crow mid, crow down, crow across, crow above, crow below, int n, float tau) noexcept nogil:
+    cdef int x
+    for x in range(n):  # hot
+        dst[x] = mid[x] + tau * edge_flow(up, mid, down, across, above, below, x)
+
+
+cdef inline void rational_euler_row(
+        row dst, crow up, crow mid, crow down, int n, float tau, float c, bint wide) noexcept nogil:
+    """An Euler step with g = c/(c + d2), the four quotients brought to one denominator: one division for a pixel, not four.
+
+    `wide`: contrasts may be so large that the product of the four denominators would overflow without a cap.
+    """
+    cdef int x
+    cdef float u, w, e, s, t, bw, be, bs, bt, horizontal, vertical
+    cdef float strength = tau * c
+    for x in range(n):  # hot
+        u = mid[x]
+        w = mid[x - 1] - u
+        e = mid[x + 1] - u
+        t = up[x] - u
+        s = down[x] - u
+        bw = c + w * w
+        be = c + e * e
+        bt = c + t * t
+        bs = c + s * s
+        if wide:
+            bw = minf(bw, WIDE * WIDE)
+            be = minf(be, WIDE * WIDE)
+            bt = minf(bt, WIDE * WIDE)
+            bs = minf(bs, WIDE * WIDE)
+        horizontal = w * be + e * bw
+        vertical = t * bs + s * bt
+        bw = bw * be
+        bt = bt * bs
+        dst[x] = u + strength * (horizontal * bt + vertical * bw) / (bw * bt)
+
+
+# The wavefront
+
+cdef inline bint frozen(const Diffusion *d) noexcept nogil:
+    """Whether diffusivities are stored for a cycle, not computed inside the step."""
+    return d.kind != LINEAR and not (d.kind == RATIONAL and d.steps.euler)
+
+
+cdef inline size_t row_floats(int width) noexcept nogil:
+    return ((width + 15) // 16) * 16 + 2 * GHOST
+
+
+cdef inline int rows_of_cycle(const Diffusion *d) noexcept nogil:
+    """Three rows a step, and for a cycle the diffusivities of two edges a pixel, until its last step has used them."""
+    return 3 * d.steps.length + (2 * (d.steps.length + 2) if frozen(d) else 0)
+
+
+cdef inline int cycles_of_pass(int width, const Diffusion *d) noexcept nogil:
+    cdef int fit = <int>(CACHE / (rows_of_cycle(d) * row_floats(width) * sizeof(float)))
+    return min(max(1, fit), d.steps.cycles)
+
+
+cdef inline size_t scratch_floats(int width, int height, const Diffusion *d) noexcept nogil:
+    """What diffuse_plane needs: the wavefront's rows, and a plane between passes if there are several."""
+    cdef int cycles = cycles_of_pass(width, d)
+    cdef size_t rows = <size_t>rows_of_cycle(d) * cycles + 1
+    if cycles < d.steps.cycles:
+        rows += height
+    return rows * row_floats(width)
+
+
+cdef inline void set_ghosts(float *u, int n) noexcept nogil:
+    (u - 1)[0] = u[0]
+    u[n] = u[n - 1]
+
+
+cdef inline bint is_wide(const float *u, int n) noexcept nogil:
+    """Whether a value is not a number, or so large that differences might reach WIDE."""
+    cdef unsigned int largest = 0
+    cdef unsigned int bits
+    cdef int x
+    for x in range(n):  # hot
+        bits = bits_of_float(u[x]) & 0x7FFFFFFF
+        largest = max(largest, bits)
+    return largest >= bits_of_float(WIDE / 2)
+
+
+cdef inline void run_pass(
+        void *dst, ptrdiff_t dst_stride, const Pixels *dst_pixels, const void *src, ptrdiff_t src_stride,
+        const Pixels *src_pixels, int width, int height, int cycles, const Diffusion *d, float *rows) noexcept nogil:
+    """Takes a plane through `cycles` cycles. dst may be src: a row is read long before it is written."""
+    cdef size_t pitch = row_floats(width)
+    cdef int length = d.steps.length
+    cdef int levels = cycles * length
+    cdef bint stored = frozen(d)
+    cdef int edges = length + 2
+    cdef float *u = rows + GHOST
+    cdef float *last = u + 3 * levels * pitch
+    cdef float *g = last + pitch
+    cdef float *across = g
+    cdef float *downward = g
+    cdef float *out
+    cdef const float *up
+    cdef const float *mid
+    cdef const float *down
+    cdef const float *prev
+    cdef const float *level
+    cdef float tau = d.steps.tau
+    cdef float alpha
+    cdef bint wide = False
+    cdef int front, step, y, cycle, j
+    for front in range(height + levels):
+        if front < height:
+            out = u + (front % 3) * pitch
+            load_row(out, <const char *>src + front * src_stride, width, src_pixels)
+            set_ghosts(out, width)
+            wide = wide or is_wide(out, width)
+        for step in range(1, levels + 1):
+            y = front - step
+            if y < 0:
+                break
+            if y >= height:
+                continue
+            level = u + 3 * (step - 1) * pitch
+            up = level + (max(y - 1, 0) % 3) * pitch
+            mid = level + (y % 3) * pitch
+            down = level + (min(y + 1, height - 1) % 3) * pitch
+            out = last if step == levels else u + (3 * step + y % 3) * pitch
+            cycle = (step - 1) // length
+            j = (step - 1) % length
+            if stored:
+                across = g + (2 * edges * cycle + y % edges) * pitch
+                downward = g + (2 * edges * cycle + edges) * pitch
+                if j == 0:
+                    edge_row(across - 1, mid - 1, mid, width + 1, d)
+                    edge_row(downward + (y % edges) * pitch, mid, down, width, d)
+            if d.steps.euler:
+                if d.kind == LINEAR:
+                    linear_euler_row(out, up, mid, down, width, tau)
+                elif d.kind == RATIONAL:
+                    rational_euler_row(out, up, mid, down, width, tau, d.contrast2, wide)
+                else:
+                    edge_flow_euler_row(
+                        out, up, mid, down, across, downward + (max(y - 1, 0) % edges) * pitch,
+                        downward + (y % edges) * pitch, width, tau)
+            else:
+                alpha = <float>((4.0 * j + 2) / (2.0 * j + 3))
+                prev = mid if j == 0 else u + (3 * (step - 2) + y % 3) * pitch
+                if d.kind == LINEAR:
+                    linear_row(out, prev, up, mid, down, width, tau, alpha)
+                else:
+                    edge_flow_row(
+                        out, prev, up, mid, down, across, downward + (max(y - 1, 0) % edges) * pitch,
+                        downward + (y % edges) * pitch, width, tau, alpha)
+            set_ghosts(out, width)
+        y = front - levels
+        if y >= 0:
+            store_row(<char *>dst + y * dst_stride, last, width, dst_pixels)
+
+
+cdef inline void diffuse_plane(
+        void *dst, ptrdiff_t dst_stride, const void *src, ptrdiff_t src_stride, int width, int height,
+        const Pixels *pixels, const Diffusion *d, float *scratch) noexcept nogil:
+    cdef int fit = cycles_of_pass(width, d)
+    cdef int done = 0
+    cdef int cycles
+    cdef Pixels working = describe_pixels(True, 32)
+    cdef ptrdiff_t pitch = row_floats(width) * sizeof(float)
+    cdef float *plane = scratch + (<size_t>rows_of_cycle(d) * fit + 1) * row_floats(width)
+    working.scale = working.unscale = 1
+    while done < d.steps.cycles:
+        cycles = min(fit, d.steps.cycles - done)
+        run_pass(
+            dst if done + cycles == d.steps.cycles else plane,
+            dst_stride if done + cycles == d.steps.cycles else pitch,
+            pixels if done + cycles == d.steps.cycles else &working,
+            src if done == 0 else plane, src_stride if done == 0 else pitch,
+            pixels if done == 0 else &working,
+            width, height, cycles, d, scratch)
+        done += cycles
