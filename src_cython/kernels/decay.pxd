@@ -82,17 +82,21 @@ cdef inline void fixed_max(row8 y, row_fixed s, crow8 x, int n, int16_t q, int16
 
 
 cdef inline void fixed_max_chroma(row8 y, row_fixed s, crow8 x, int n, int16_t q) noexcept nogil:
+    # Without a branch, a number and its sign (0 or -1) apart: (m ^ sign) - sign is m with that sign, and takes it off again.
     cdef int i
-    cdef int16_t old, trail, now, distance, shown
+    cdef int16_t past_sign, trail, past, past_shown, now, now_sign, distance, code
     for i in range(n):  # hot
-        old = s[i]
-        trail = fixed_trail(<int16_t>(old if old > 0 else -old), q)
-        now = <int16_t>((x[i] - 128) * ONE)
-        distance = <int16_t>(now if now > 0 else -now)
-        shown = <int16_t>((trail + HALF_CODE) >> 7)
-        shown = <int16_t>(128 + (shown if old > 0 else -shown))
-        s[i] = <int16_t>((trail if old > 0 else -trail) if trail > distance else now)
-        y[i] = <uint8_t>(shown if trail > distance else <int16_t>x[i])
+        past_sign = s[i] >> 15
+        trail = fixed_trail(<int16_t>((s[i] ^ past_sign) - past_sign), q)
+        past = <int16_t>((trail ^ past_sign) - past_sign)
+        past_shown = <int16_t>((trail + HALF_CODE) >> 7)
+        past_shown = <int16_t>(128 + ((past_shown ^ past_sign) - past_sign))
+        code = x[i]
+        now = <int16_t>((code - 128) * ONE)
+        now_sign = now >> 15
+        distance = <int16_t>((now ^ now_sign) - now_sign)
+        s[i] = past if trail > distance else now
+        y[i] = <uint8_t>(past_shown if trail > distance else code)
 
 
 cdef inline void fixed_begin(row_fixed s, crow8 x, int n) noexcept nogil:
