@@ -1,0 +1,48 @@
+"""Before and after, side by side: pictures.py FOLDER_OF_CLIPS FOLDER_OF_PICTURES."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import vapoursynth as vs
+
+import vs_vdiff  # noqa: F401  (makes sure of core.vdiff)
+from vs_vdiff import ffmpeg
+
+core = vs.core
+
+
+def picture(clip: vs.VideoNode, n: int, path: Path) -> None:
+    """Writes frame n of a clip as a JPEG."""
+    rgb = core.resize.Spline36(clip[n], format=vs.RGB24, matrix_in=1)
+    frame = rgb.get_frame(0)
+    planes = b"".join(bytes(frame[plane]) for plane in (1, 2, 0))  # gbrp
+    subprocess.run(
+        [ffmpeg.find(), "-v", "error", "-y", "-f", "rawvideo", "-pix_fmt", "gbrp", "-s", f"{rgb.width}x{rgb.height}"]
+        + ["-i", "-", "-frames:v", "1", "-update", "1", "-pix_fmt", "yuvj444p", "-q:v", "4", str(path)],
+        input=planes,
+        check=True,
+    )
+
+
+def main() -> None:
+    """Makes docs/diffuse.jpg, docs/diffblend.jpg, docs/decay.jpg and docs/all.jpg."""
+    clips, folder = map(Path, sys.argv[1:])
+    folder.mkdir(exist_ok=True)
+    bikes = core.bs.VideoSource(str(clips / "bikes.mp4"), cachemode=0)
+    bunny = core.bs.VideoSource(str(clips / "bigbuckbunny.mp4"), cachemode=0)
+
+    def side_by_side(before: vs.VideoNode, after: vs.VideoNode) -> vs.VideoNode:
+        return core.std.StackHorizontal([before, after])
+
+    closer = core.std.CropAbs(bunny, 480, 270, 400, 200)
+    picture(side_by_side(closer, core.vdiff.Diffuse(closer, time=12, k=6)), 100, folder / "diffuse.jpg")
+    picture(side_by_side(bikes, core.vdiff.Decay(bikes, halflife=8, mode="max")), 70, folder / "decay.jpg")
+    picture(side_by_side(bikes, core.vdiff.DiffBlend(bikes, alpha=2, threshold=2)), 70, folder / "diffblend.jpg")
+    together = core.vdiff.Diffuse(bikes, time=4, k=6)
+    together = core.vdiff.Decay(together, halflife=5, mode="max")
+    picture(side_by_side(bikes, core.vdiff.DiffBlend(together, alpha=0.4)), 70, folder / "all.jpg")
+
+
+if __name__ == "__main__":
+    main()
