@@ -6,7 +6,7 @@ from common.args cimport PLANES
 
 cdef inline VSFrame *new_output(
         const VSFrame *src, const VSVideoInfo *vi, const bint *process, VSCore *core, const VSAPI *api) noexcept nogil:
-    """A frame with the properties of `src`, whose planes not to be processed are those of `src`, shared."""
+    """A frame with the properties of `src`, sharing the planes of `src` that are not processed. NULL: out of memory."""
     cdef const VSFrame *plane_src[PLANES]
     cdef int planes[PLANES]
     cdef int p

@@ -1,7 +1,7 @@
 """Sample formats, and rows of samples as float32 on one working scale.
 
-Kernels compute on the 8-bit scale at every depth: an integer sample of b bits is multiplied by 2^(8-b), a float sample by
-256. Powers of two, so that loading and storing rounds nothing and a constant stays the same constant. What a
+Kernels compute on the 8-bit scale at every depth: an integer sample of b bits is multiplied by 2^(8-b), a float sample
+by 256. Powers of two, so that loading and storing rounds nothing and a constant stays the same constant. What a
 parameter of the 8-bit scale (0...255, 255 the format's peak) is on the working scale is `unit`, 1 or close to it.
 """
 
@@ -29,7 +29,7 @@ cdef struct Pixels:
     float scale      # stored value -> working scale
     float unscale    # and back
     float peak       # largest stored value of an integer format
-    float step       # smallest change that the output shows, on the working scale: one code, or 2^-16 of a float's range
+    float step       # smallest change that counts in the output, working scale: one code, or 2^-16 of a float's range
     double unit      # one unit of the 8-bit scale, on the working scale
 
 
@@ -56,7 +56,8 @@ cdef inline float half_to_float(uint16_t h) noexcept nogil:
     cdef uint32_t exponent = h & 0x7C00
     cdef uint32_t normal = magnitude + (<uint32_t>112 << 23)
     cdef uint32_t special = magnitude + (<uint32_t>224 << 23)
-    cdef uint32_t tiny = bits_of_float(float_of_bits(magnitude + (<uint32_t>113 << 23)) - float_of_bits(<uint32_t>113 << 23))
+    cdef uint32_t least = <uint32_t>113 << 23
+    cdef uint32_t tiny = bits_of_float(float_of_bits(magnitude + least) - float_of_bits(least))
     cdef uint32_t value = tiny if exponent == 0 else normal
     value = special if exponent == 0x7C00 else value
     return float_of_bits(value | (<uint32_t>(h & 0x8000) << 16))

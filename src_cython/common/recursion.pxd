@@ -2,21 +2,21 @@
 
 The state of a recursion after frame n depends on where it began. So where it begins is fixed by n alone:
 
-- *vanishing*: nothing is left of a frame `depth` frames later. Every chain that began at frame n - depth or earlier has the
-  same state at n, and one chain goes on for ever.
+- *vanishing*: nothing is left of a frame `depth` frames later. Every chain that began at frame n - depth or earlier
+  has the same state at n, and one chain goes on for ever.
 - otherwise roundings, however small, remember. The clip is cut into blocks of `depth` frames, and the chain that serves
   block c begins at frame (c-1)*depth: while it serves, the chain of block c+1 is already warming up beside it.
 
-A *cursor* is one or two such chains at one frame. The host (mode fmParallelRequests) makes the calls that have their frames ready
-one at a time, in any order, so nothing here needs a lock, and nothing waits. A call for frame n
+A *cursor* is one or two such chains at one frame. The host (mode fmParallelRequests) makes the calls that have their
+frames ready one at a time, in any order, so nothing here needs a lock, and nothing waits. A call for frame n
 
 - takes the output if another call computed it on its way (`collect`),
 - else advances the cursor that is nearest below n through the frames it was given, giving the outputs of other frames
   that are wanted to the outbox, until n is reached,
 - else asks for the next frames that cursor needs, a few at a time, and returns; the host calls again.
 
-All it ever asks for is frames that the output of n depends on, so an error upstream reaches no other output. A cursor with
-an unfinished request is left alone by the others, so requests far apart do not destroy each other's progress.
+All it ever asks for is frames that the output of n depends on, so an error upstream reaches no other output. A cursor
+with an unfinished request is left alone by the others, so requests far apart do not destroy each other's progress.
 """
 
 from libc.stddef cimport size_t

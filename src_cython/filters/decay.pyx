@@ -3,8 +3,8 @@
     mean   y[n] = (1 - q) * x[n] + q * y[n-1]
     max    the brighter of x[n] and the past, which decays towards black (chroma: further from neutral, towards neutral)
 
-The past ends at the start of the clip and of a scene. Frame n is the same bytes whatever was requested before it: how that is
-achieved is told in common/recursion.pxd.
+The past ends at the start of the clip and of a scene. Frame n is the same bytes whatever was requested before it: how
+that is achieved is told in common/recursion.pxd.
 """
 
 from libc.math cimport M_LN2
@@ -21,7 +21,8 @@ from common.args cimport (
 from common.frames cimport is_limited_range, new_output, starts_scene
 from common.pixels cimport HALF, SINGLE, Pixels
 from common.recursion cimport (
-    BATCH, Cursor, Recursion, advance, batch_size, collect, cursor_for, deposit, finish, free_recursion, is_wanted, want)
+    BATCH, Cursor, Recursion, advance, batch_size, collect, cursor_for, deposit, finish, free_recursion, is_wanted,
+    want)
 from kernels.decay cimport MAX, MEAN, Memory, Mode, decay_plane, describe_memory, memory_length, state_row
 
 
@@ -114,26 +115,26 @@ cdef const VSFrame *get_frame(
         return NULL
 
     y = collect(r, n)
-    if y == NULL:
-        c = cursor_for(r, n)
-        if c == NULL:
-            finish(r, n)
-            api.setFilterError(b"Decay: out of memory.", context)
-            return NULL
-        y = advance_to(d, c, n, context, core, api)
     if y != NULL:
         finish(r, n)
         return y
+    c = cursor_for(r, n)
+    if c != NULL:
+        y = advance_to(d, c, n, context, core, api)
+    if c == NULL or c.position == n:
+        if y == NULL:
+            api.setFilterError(b"Decay: out of memory.", context)
+        finish(r, n)
+        return y
 
-    # The frames asked for before are taken in, by this call or another: they are not held any longer.
+    # The frames asked for before are taken in, by this call or another: they are not held any longer. Frame n is.
     asked = <int><intptr_t>frame_data[0]
-    for m in range(asked, asked + BATCH):
-        if m < n:
-            api.releaseFrameEarly(d.clip, m, context)
+    for m in range(asked, min(asked + BATCH, n)):
+        api.releaseFrameEarly(d.clip, m, context)
     c.target = max(c.target, n)
     want(r, n)
     frame_data[0] = <void *><intptr_t>(c.position + 1)
-    for m in range(c.position + 1, min(n, c.position + batch_size(r)) + 1):
+    for m in range(c.position + 1, min(n, c.position + 1 + batch_size(r))):
         api.requestFrameFilter(m, d.clip, context)
     return NULL
 

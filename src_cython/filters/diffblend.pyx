@@ -57,8 +57,10 @@ cdef const VSFrame *get_frame(
     else:
         r = api.getFrameFilter(clamp_to_scene(n, m, d.clip, context, api) if d.scenechange else m, d.clip, context)
     dst = new_output(x, d.vi, d.process, core, api)
+    if dst == NULL:
+        api.setFilterError(b"DiffBlend: out of memory.", context)
     for p in range(d.vi.format.numPlanes):
-        if d.process[p]:
+        if dst != NULL and d.process[p]:
             blend_plane(
                 api.getWritePtr(dst, p), api.getReadPtr(x, p), api.getReadPtr(r, p),
                 api.getStride(dst, p), api.getStride(x, p), api.getStride(r, p),

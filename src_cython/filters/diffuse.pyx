@@ -2,8 +2,8 @@
 
     du/dt = div(g(|grad u|) grad u)
 
-up to `time`, with no flux across the border. With g = 1 that is a Gaussian blur of standard deviation sqrt(2*time); with a
-g that falls with the contrast of an edge, regions smooth and edges stay (Perona, Malik 1990).
+up to `time`, with no flux across the border. With g = 1 that is a Gaussian blur of standard deviation sqrt(2*time);
+with a g that falls with the contrast of an edge, regions smooth and edges stay (Perona, Malik 1990).
 """
 
 from libc.stddef cimport size_t
@@ -60,14 +60,15 @@ cdef const VSFrame *get_frame(
     if reason != arAllFramesReady:
         return NULL
 
-    scratch = take_scratch(&d.scratch)
-    if scratch == NULL:
-        api.setFilterError(b"Diffuse: out of memory.", context)
-        return NULL
     src = api.getFrameFilter(n, d.clip, context)
     dst = new_output(src, d.vi, d.process, core, api)
+    scratch = take_scratch(&d.scratch)
+    if dst == NULL or scratch == NULL:
+        api.setFilterError(b"Diffuse: out of memory.", context)
+        api.freeFrame(dst)
+        dst = NULL
     for p in range(d.vi.format.numPlanes):
-        if d.process[p]:
+        if dst != NULL and d.process[p]:
             diffuse_plane(
                 api.getWritePtr(dst, p), api.getStride(dst, p), api.getReadPtr(src, p), api.getStride(src, p),
                 api.getFrameWidth(dst, p), api.getFrameHeight(dst, p), &d.pixels, &d.diffusion[p], <float *>scratch)

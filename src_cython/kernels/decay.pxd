@@ -3,12 +3,12 @@
 mean   s <- s + (1 - q) * (x - s)                                  y = s
 max    s <- the larger in magnitude of x - level and q * s          y = x, or level + q * s where the past is larger
 
-`level` is what the past decays to: black, and only above it there is something to decay; for chroma neutral, either side.
-What has decayed to less than half of what the output can show is set to 0, so that after `memory_length` frames
-nothing at all is left of a frame, however long ago the recursion began.
+`level` is what the past decays to: black, and only above it there is something to decay; for chroma neutral, either
+side. What has decayed to less than half of what the output can show is set to 0, so that after `memory_length`
+frames nothing at all is left of a frame, however long ago the recursion began.
 
-The state is float32 on the working scale, or, for bytes, 16-bit fixed point with 7 fractional bits where that is accurate:
-the speed of this filter is the size of its state.
+The state is float32 on the working scale, or, for bytes, 16-bit fixed point with 7 fractional bits where that is
+accurate: the speed of this filter is the size of its state.
 """
 
 from libc.math cimport ceil, exp, expm1, log
@@ -49,7 +49,7 @@ cdef struct Memory:
     int16_t fixed_a
 
 
-# Fixed point. The product is the rounding multiplication that x86 (pmulhrsw) and ARM (sqrdmulh) have an instruction for.
+# Fixed point. The product is the rounding multiplication that x86 (pmulhrsw) and ARM (sqrdmulh) have in hardware.
 
 cdef inline int16_t fixed_product(int16_t v, int16_t factor) noexcept nogil:
     return <int16_t>((((<int>v * factor) >> 14) + 1) >> 1)
@@ -82,7 +82,7 @@ cdef inline void fixed_max(row8 y, row_fixed s, crow8 x, int n, int16_t q, int16
 
 
 cdef inline void fixed_max_chroma(row8 y, row_fixed s, crow8 x, int n, int16_t q) noexcept nogil:
-    # Without a branch, a number and its sign (0 or -1) apart: (m ^ sign) - sign is m with that sign, and takes it off again.
+    # Without a branch, a number apart from its sign (0 or -1): (m ^ sign) - sign gives m that sign, and takes it off.
     cdef int i
     cdef int16_t past_sign, trail, past, past_shown, now, now_sign, distance, code
     for i in range(n):  # hot
@@ -158,7 +158,7 @@ cdef inline Memory describe_memory(Mode mode, double rate, const Pixels *pixels)
 
 
 cdef inline int memory_length(const Memory *m, double rate, const Pixels *pixels) noexcept nogil:
-    """Frames after which the past does not show: for max nothing is left of it, for mean less than half a step of the output."""
+    """Frames after which the past does not show: in max nothing is left, in mean less than half a step of output."""
     cdef int frames = 0
     cdef float trail
     cdef int16_t fixed = 255 * ONE
@@ -223,8 +223,8 @@ cdef inline void decay_plane(
     cdef size_t pitch = state_row(width, m)
     cdef int bytes = 1 if pixels.sample == BYTE else 4 if pixels.sample == SINGLE else 2
     cdef const char *x
-    cdef int row, start, n
-    for row in range(height):
+    cdef int start, n
+    for _ in range(height):
         start = 0
         while start < width:
             n = min(CHUNK, width - start)

@@ -1,7 +1,7 @@
 """Along the frame difference: y = x + clip(alpha * soft(x - r, threshold), -limit, limit).
 
-In the format's own units: nothing here depends on the scale. For bytes, where a difference has 511 values, the change is
-also computed in 16-bit fixed point wherever that was found to give the same result for every one of them.
+In the format's own units: nothing here depends on the scale. For bytes, where a difference has 511 values, the change
+is also computed in 16-bit fixed point wherever that was found to give the same result for every one of them.
 """
 
 from libc.stddef cimport ptrdiff_t
@@ -115,8 +115,7 @@ cdef inline Blend describe_blend(double alpha, double threshold, double limit, c
 cdef inline void blend_plane(
         void *dst, const void *x, const void *r, ptrdiff_t dst_stride, ptrdiff_t x_stride, ptrdiff_t r_stride,
         int width, int height, const Pixels *pixels, Blend b) noexcept nogil:
-    cdef int i
-    for i in range(height):
+    for _ in range(height):
         if b.fixed:
             blend_bytes_fixed(
                 <uint8_t *>dst, <const uint8_t *>x, <const uint8_t *>r, width, b.factor, b.shift)

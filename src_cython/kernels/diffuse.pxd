@@ -1,17 +1,17 @@
 """Isotropic diffusion on the 4-neighbour grid: du/dt = div(g(|grad u|) grad u), no flux across the border.
 
-A plane crosses memory once for many steps. The rows of all steps advance as one wavefront: as soon as step i has row y+1,
-step i+1 computes row y, from three rows of step i that are still in cache. A row has a ghost pixel at each end, a
-copy of the border pixel, and the row beyond the first or last is that row itself: the reflecting boundary.
+A plane crosses memory once for many steps. The rows of all steps advance as one wavefront: as soon as step i has row
+y+1, step i+1 computes row y, from three rows of step i that are still in cache. A row has a ghost pixel at each end,
+a copy of the border pixel, and the row beyond the first or last is that row itself: the reflecting boundary.
 
-Time steps come in cycles. At the start of a cycle the diffusivity of every edge between two pixels is computed, then a
-number of steps of one size is taken with it, each extrapolated from the step before:
+Time steps come in cycles. At the start of a cycle the diffusivity of every edge between two pixels is computed, then
+a number of steps of one size is taken with it, each extrapolated from the step before:
 
-    u[j+1] = alpha[j] * (u[j] + tau * A u[j]) + (1 - alpha[j]) * u[j-1],   alpha[j] = (4j + 2) / (2j + 3),   u[-1] = u[0]
+    u[j+1] = alpha[j] * (u[j] + tau * A u[j]) + (1 - alpha[j]) * u[j-1],  alpha[j] = (4j+2) / (2j+3),  u[-1] = u[0]
 
-(fast semi-iterative scheme: Hafner, Ochs, Weickert, Welk 2016), which after n steps has covered the time tau*n*(n+1)/3, as a cycle
-of fast explicit diffusion has (Grewenig, Weickert, Bruhn 2010), with the same result, but without its unstable
-intermediate steps. Euler's scheme is a cycle of one step with alpha = 1.
+(fast semi-iterative scheme: Hafner, Ochs, Weickert, Welk 2016), which after n steps has covered the time
+tau*n*(n+1)/3, as a cycle of fast explicit diffusion has (Grewenig, Weickert, Bruhn 2010), with the same result, but
+without its unstable intermediate steps. Euler's scheme is a cycle of one step with alpha = 1.
 """
 
 from libc.math cimport ceil, fmax, fmin, sqrt
@@ -80,7 +80,7 @@ cdef inline int accurate_fed_cycles(double time, bint nonlinear) noexcept nogil:
 # Diffusivity of an edge, from the squared difference d2 of its two pixels
 
 cdef inline float exp_diffusivity(float d2, float contrast2) noexcept nogil:
-    """exp(-d2/contrast2), relative error below 3e-7: 2^z by the integer part of z and a Taylor polynomial of the rest."""
+    """exp(-d2/contrast2) to 3e-7: as 2^-z, by the integer nearest to z and a Taylor polynomial of the rest."""
     cdef float z = minf(d2 * (<float>1.44269504 / contrast2), 126)
     cdef float whole = (z + <float>12582912.0) - <float>12582912.0
     cdef float f = (whole - z) * <float>0.693147181
@@ -120,7 +120,8 @@ cdef inline float edge_flow(
             + ((up[x] - u) * above[x] + (down[x] - u) * below[x]))
 
 
-cdef inline void linear_row(row dst, crow prev, crow up, crow mid, crow down, int n, float tau, float alpha) noexcept nogil:
+cdef inline void linear_row(
+        row dst, crow prev, crow up, crow mid, crow down, int n, float tau, float alpha) noexcept nogil:
     cdef int x
     for x in range(n):  # hot
         dst[x] = alpha * (mid[x] + tau * linear_flow(up, mid, down, x)) + (1 - alpha) * prev[x]
@@ -149,7 +150,7 @@ cdef inline void edge_flow_euler_row(
 
 cdef inline void rational_euler_row(
         row dst, crow up, crow mid, crow down, int n, float tau, float c, bint wide) noexcept nogil:
-    """An Euler step with g = c/(c + d2), the four quotients brought to one denominator: one division for a pixel, not four.
+    """An Euler step with g = c/(c + d2). The four quotients share one denominator: one division a pixel, not four.
 
     `wide`: contrasts may be so large that the product of the four denominators would overflow without a cap.
     """
