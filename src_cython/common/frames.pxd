@@ -35,7 +35,7 @@ cdef inline void request_between(
         api.requestFrameFilter(i, node, context)
 
 
-cdef inline bint node_starts_scene(int n, VSNode *node, VSFrameContext *context, const VSAPI *api) noexcept nogil:
+cdef inline bint frame_starts_scene(int n, VSNode *node, VSFrameContext *context, const VSAPI *api) noexcept nogil:
     cdef const VSFrame *frame = api.getFrameFilter(n, node, context)
     cdef bint starts = starts_scene(frame, api)
     api.freeFrame(frame)
@@ -44,9 +44,9 @@ cdef inline bint node_starts_scene(int n, VSNode *node, VSFrameContext *context,
 
 cdef inline int clamp_to_scene(int n, int m, VSNode *node, VSFrameContext *context, const VSAPI *api) noexcept nogil:
     """The frame nearest to m in the scene of frame n; the frames between were requested."""
-    while m < n and not node_starts_scene(n, node, context, api):
+    while m < n and not frame_starts_scene(n, node, context, api):
         n -= 1
-    while m > n and not node_starts_scene(n + 1, node, context, api):
+    while m > n and not frame_starts_scene(n + 1, node, context, api):
         n += 1
     return n
 

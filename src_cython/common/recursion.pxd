@@ -7,6 +7,8 @@ The state of a recursion after frame n depends on where it began. So where it be
 - otherwise roundings, however small, remember. The clip is cut into blocks of `depth` frames, and the chain that serves
   block c begins at frame (c-1)*depth: while it serves, the chain of block c+1 is already warming up beside it.
 
+A frame that starts a scene has no past: from there on, every chain is the same.
+
 A *cursor* is one or two such chains at one frame. The host (mode fmParallelRequests) makes the calls that have their
 frames ready one at a time, in any order, so nothing here needs a lock, and nothing waits. A call for frame n
 
@@ -38,7 +40,7 @@ cdef enum:
 
 cdef struct Cursor:
     Cursor *next
-    int origin           # the first frame of its older chain
+    int origin           # the first frame of its older chain; 0 after the start of a scene, when no earlier one differs
     int position         # the last frame taken in
     int target           # the furthest frame that an unfinished request wants of it
     int64_t used
@@ -112,9 +114,12 @@ cdef inline Cursor *spare_cursor(Recursion *r, int keep) noexcept nogil:
     return oldest if idle > keep else NULL
 
 
-cdef inline Cursor *cursor_for(Recursion *r, int n) noexcept nogil:
-    """The cursor with the shortest way to n, a new one if none is on its way. NULL: out of memory."""
-    cdef int start = chain_start(r, n)
+cdef inline Cursor *cursor_for(Recursion *r, int n, bint starts) noexcept nogil:
+    """The cursor with the shortest way to n, a new one if none is on its way. NULL: out of memory.
+
+    `starts`: frame n starts a scene.
+    """
+    cdef int start = n if starts else chain_start(r, n)
     cdef Cursor *best = NULL
     cdef Cursor *c = r.cursors
     while c != NULL:
@@ -136,8 +141,11 @@ cdef inline Cursor *cursor_for(Recursion *r, int n) noexcept nogil:
     return best
 
 
-cdef inline void advance(const Recursion *r, Cursor *c) noexcept nogil:
-    """Moves to the next frame: says which chains take it in, and which of them begin with it."""
+cdef inline void advance(const Recursion *r, Cursor *c, bint starts) noexcept nogil:
+    """Moves to the next frame: says which chains take it in, and which of them begin with it.
+
+    `starts`: the frame starts a scene.
+    """
     cdef int n = c.position + 1
     cdef int block = n // r.depth
     cdef bint boundary = not r.vanishing and block > 0 and n % r.depth == 0
@@ -148,11 +156,13 @@ cdef inline void advance(const Recursion *r, Cursor *c) noexcept nogil:
         c.chains[0] = c.chains[1]
         c.chains[1] = state
     c.position = n
+    c.fresh[0] = starts or n == c.origin
+    c.fresh[1] = starts or boundary
+    if starts:
+        c.origin = 0
     c.serves = c.origin <= chain_start(r, n)
     c.live[0] = c.serves or r.vanishing
     c.live[1] = not r.vanishing and block > 0
-    c.fresh[0] = n == c.origin
-    c.fresh[1] = boundary
 
 
 # Requests

@@ -18,7 +18,7 @@ from api.vapoursynth cimport (
     arAllFramesReady, arInitial, cfRGB, cfYUV, fmParallelRequests, rpGeneral)
 from common.args cimport (
     MESSAGE, PLANES, Args, choice, clip_arg, fail, integer, is_given, number, read_args, select_planes)
-from common.frames cimport is_limited_range, new_output, starts_scene
+from common.frames cimport frame_starts_scene, is_limited_range, new_output, starts_scene
 from common.pixels cimport HALF, SINGLE, Pixels
 from common.recursion cimport (
     BATCH, Cursor, Recursion, advance, batch_size, collect, cursor_for, deposit, finish, free_recursion, is_wanted,
@@ -54,7 +54,6 @@ cdef inline float resting_level(const Decay *d, const VSFrame *x, bint chroma, c
 cdef VSFrame *take_in(
         Decay *d, const Cursor *c, const VSFrame *x, bint output, VSCore *core, const VSAPI *api) noexcept nogil:
     """Takes frame x into the cursor's chains; the output for it if it is asked for."""
-    cdef bint cut = d.scenechange and starts_scene(x, api)
     cdef VSFrame *dst = NULL
     cdef void *pixels
     cdef ptrdiff_t stride
@@ -77,7 +76,7 @@ cdef VSFrame *take_in(
             decay_plane(
                 pixels, stride, api.getReadPtr(x, p), api.getStride(x, p),
                 <char *>c.chains[chain] + d.plane_state[p], api.getFrameWidth(x, p), api.getFrameHeight(x, p),
-                &d.pixels, &d.memory, cut or c.fresh[chain], chroma, resting_level(d, x, chroma, api))
+                &d.pixels, &d.memory, c.fresh[chain], chroma, resting_level(d, x, chroma, api))
     return dst
 
 
@@ -87,7 +86,7 @@ cdef const VSFrame *advance_to(
     cdef const VSFrame *x = api.getFrameFilter(c.position + 1, d.clip, context)
     cdef VSFrame *y
     while x != NULL:
-        advance(&d.recursion, c)
+        advance(&d.recursion, c, d.scenechange and starts_scene(x, api))
         y = take_in(d, c, x, c.serves and (c.position == n or is_wanted(&d.recursion, c.position)), core, api)
         api.freeFrame(x)
         if c.position == n:
@@ -118,7 +117,7 @@ cdef const VSFrame *get_frame(
     if y != NULL:
         finish(r, n)
         return y
-    c = cursor_for(r, n)
+    c = cursor_for(r, n, d.scenechange and frame_starts_scene(n, d.clip, context, api))
     if c != NULL:
         y = advance_to(d, c, n, context, core, api)
     if c == NULL or c.position == n:

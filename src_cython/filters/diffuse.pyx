@@ -19,8 +19,8 @@ from common.frames cimport new_output
 from common.pixels cimport Pixels
 from common.scratch cimport Scratch, free_scratch, give_scratch, take_scratch
 from kernels.diffuse cimport (
-    LINEAR, Diffusion, Diffusivity, Steps, accurate_euler_steps, accurate_fed_cycles, diffuse_plane, euler_steps,
-    fed_steps, scratch_floats)
+    Diffusion, Diffusivity, Steps, accurate_euler_steps, accurate_fed_cycles, diffuse_plane, euler_steps, fed_steps,
+    scratch_floats, suits_fed)
 
 
 cdef enum:
@@ -84,7 +84,7 @@ cdef void free_instance(void *instance, VSCore *core, const VSAPI *api) noexcept
     free(d)
 
 
-cdef Steps read_steps(Args *a, double time, bint nonlinear) noexcept nogil:
+cdef Steps read_steps(Args *a, double time, Diffusivity kind) noexcept nogil:
     cdef const char *names[SCHEMES]
     cdef char text[MESSAGE]
     names[0] = b"auto"
@@ -99,10 +99,10 @@ cdef Steps read_steps(Args *a, double time, bint nonlinear) noexcept nogil:
         fail(a, text)
     if scheme == AUTO:
         scheme = EXPLICIT
-        if (steps == 0 and time > 4) or (steps > 0 and time > 0.25 * steps):
+        if suits_fed(time, kind) if steps == 0 else time > 0.25 * steps:
             scheme = FED
     if scheme == FED:
-        return fed_steps(time, steps if steps > 0 else accurate_fed_cycles(time, nonlinear))
+        return fed_steps(time, steps if steps > 0 else accurate_fed_cycles(time, kind))
     if steps == 0:
         steps = accurate_euler_steps(time)
     if time > 0.25 * steps:
@@ -128,8 +128,9 @@ cdef void create(const VSMap *given, VSMap *out, void *user, VSCore *core, const
     d.vi = api.getVideoInfo(d.clip)
     planes = d.vi.format.numPlanes
     time = number(&a, b"time", 2, 0, 10000)
-    if is_given(&a, b"k") and api.mapGetFloat(given, b"k", 0, NULL) == 0:
-        fail(&a, b"k=0, the contrast chosen from the picture, is not available yet: give 0.001...10000.")
+    for p in range(api.mapNumElements(given, b"k")):
+        if api.mapGetFloat(given, b"k", p, NULL) == 0:
+            fail(&a, b"k=0, the contrast chosen from the picture, is not available yet: give 0.001...10000.")
     per_plane(&a, b"k", planes, 8, 0.001, 10000, k)
     names[0] = b"linear"
     names[1] = b"exp"
@@ -142,7 +143,7 @@ cdef void create(const VSMap *given, VSMap *out, void *user, VSCore *core, const
     if kind >= DIFFUSIVITIES_READY:
         snprintf(text, MESSAGE, b"diffusivity \"%s\" is not available yet: use linear, exp or rational.", names[kind])
         fail(&a, text)
-    steps = read_steps(&a, time, kind != LINEAR)
+    steps = read_steps(&a, time, <Diffusivity>kind)
     if number(&a, b"presmooth", 0, 0, 100) != 0:
         fail(&a, b"presmooth is not available yet: leave it at 0.")
     if is_given(&a, b"guide"):
