@@ -17,9 +17,10 @@ def picture(clip: vs.VideoNode, n: int, path: Path) -> None:
     rgb = core.resize.Spline36(clip[n], format=vs.RGB24, matrix_in=1)
     frame = rgb.get_frame(0)
     planes = b"".join(bytes(frame[plane]) for plane in (1, 2, 0))  # gbrp
+    raw = f"-v error -y -f rawvideo -pix_fmt gbrp -s {rgb.width}x{rgb.height} -i -"
+    jpeg = "-frames:v 1 -update 1 -pix_fmt yuvj444p -q:v 4"
     subprocess.run(
-        [ffmpeg.find(), "-v", "error", "-y", "-f", "rawvideo", "-pix_fmt", "gbrp", "-s", f"{rgb.width}x{rgb.height}"]
-        + ["-i", "-", "-frames:v", "1", "-update", "1", "-pix_fmt", "yuvj444p", "-q:v", "4", str(path)],
+        [ffmpeg.find(), *raw.split(), *jpeg.split(), str(path)],
         input=planes,
         check=True,
     )

@@ -1,0 +1,193 @@
+"""FFmpeg's filter syntax, applied to the filters of VapourSynth.
+
+`diffuse=time=4:k=6|3,decay=mode=max:halflife=5` names filters of `core.vdiff`, `std.Transpose` one of another plugin.
+What a filter takes is read from its signature, so that a new filter works here without a line of code.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+import vapoursynth as vs
+
+from vs_vdiff.errors import UsageError, one_line
+
+__all__ = ["Filter", "apply", "parse"]
+
+Value = int | float | str
+NODES = ("vnode", "anode", "vframe", "aframe")
+
+
+@dataclass(frozen=True)
+class Filter:
+    """A filter and its arguments, checked against its signature."""
+
+    function: vs.Function
+    arguments: dict[str, Value | list[Value]]
+
+    def __call__(self, clip: vs.VideoNode) -> vs.VideoNode:
+        """Apply the filter; what it refuses is the command line's fault."""
+        try:
+            result = self.function(clip, **self.arguments)
+        except vs.Error as error:
+            raise UsageError(f"--vf: {one_line(error)}") from error
+        if not isinstance(result, vs.VideoNode):
+            raise UsageError(f"--vf: {self.function.name} returns no single clip")
+        return result
+
+
+def apply(filters: Iterable[Filter], clip: vs.VideoNode) -> vs.VideoNode:
+    """Run a clip through the filters, in their order."""
+    for each in filters:
+        clip = each(clip)
+    return clip
+
+
+def parse(text: str) -> list[Filter]:
+    r"""Read a chain such as `diffuse=time=4:k=6,decay=mode=max:halflife=5`.
+
+    Filters are separated by `,`, arguments by `:`. An argument is `name=value`, or a value alone: those come first, in
+    the order of the filter's signature. Values of an array are separated by `|`. As in FFmpeg, `'...'` and `\` protect
+    special characters, and each of the two levels (chain, arguments) takes its own layer away. Case does not matter in
+    names.
+
+    Raises:
+        UsageError: The syntax is wrong, or there is no such filter, argument or value.
+    """
+    filters = []
+    rest = text
+    while True:
+        name, rest = token(rest, "=,;[")
+        if not name:
+            raise UsageError(f'--vf: a filter\'s name is missing in "{text}"')
+        arguments = ""
+        if rest.startswith("="):
+            arguments, rest = token(rest[1:], "[],;")
+        if rest and rest[0] != ",":
+            raise UsageError(f'--vf: "{rest[0]}" is not supported: a chain has one input, one output and no branches')
+        function = find_function(name)
+        filters.append(Filter(function, parse_arguments(function, arguments)))
+        if not rest:
+            return filters
+        rest = rest[1:]
+
+
+def token(text: str, stops: str) -> tuple[str, str]:
+    """Split `text` before the first of `stops` that is not protected, as FFmpeg's `av_get_token` does.
+
+    Returns:
+        The first part without its quotes, backslashes and surrounding blanks, and the rest.
+    """
+    result = ""
+    protected = 0  # blanks at the end go, except quoted ones
+    position = len(text) - len(text.lstrip())
+    while position < len(text) and text[position] not in stops:
+        char = text[position]
+        position += 1
+        if char == "\\" and position < len(text):
+            result += text[position]
+            position += 1
+            protected = len(result)
+        elif char == "'":
+            end = text.find("'", position)
+            if end < 0:
+                raise UsageError(f"--vf: a quote is not closed: {text[position - 1 :]}")
+            result += text[position:end]
+            position = end + 1
+            protected = len(result)
+        else:
+            result += char
+    return result[:protected] + result[protected:].rstrip(), text[position:]
+
+
+def find_function(name: str) -> vs.Function:
+    """Look up `Name` of `core.vdiff`, or `namespace.Name`."""
+    namespace, _, wanted = name.rpartition(".")
+    namespace = namespace or "vdiff"
+    plugins = {plugin.namespace: plugin for plugin in sorted(vs.core.plugins(), key=lambda plugin: plugin.namespace)}
+    if namespace not in plugins:
+        raise UsageError(f'--vf: there is no plugin "{namespace}"{suggestion(namespace, plugins)}; {listing(plugins)}')
+    functions = {function.name.lower(): function for function in plugins[namespace].functions() if takes_clip(function)}
+    if wanted.lower() not in functions:
+        names = functions if namespace == "vdiff" else [f"{namespace}.{function}" for function in functions]
+        raise UsageError(f'--vf: there is no filter "{name}"{suggestion(name, names)}; {listing(names)}')
+    return functions[wanted.lower()]
+
+
+def takes_clip(function: vs.Function) -> bool:
+    """Tell a filter from a function that makes clips or takes several."""
+    name, kind, *flags = declarations(function)[0]
+    return (name, kind) == ("clip", "vnode") and "opt" not in flags
+
+
+def declarations(function: vs.Function) -> list[list[str]]:
+    """Give name, type and flags of each argument in a signature such as `clip:vnode;k:float[]:opt;`."""
+    return [declaration.split(":") for declaration in function.signature.split(";") if declaration] or [["", ""]]
+
+
+def parameters(function: vs.Function) -> dict[str, str]:
+    """Give the types of a filter's arguments by their names, without the clip."""
+    return {name: kind for name, kind, *_ in declarations(function)[1:]}
+
+
+def parse_arguments(function: vs.Function, text: str) -> dict[str, Value | list[Value]]:
+    """Read `value:value:name=value` for a filter."""
+    kinds = parameters(function)
+    positional = iter(kinds)
+    arguments: dict[str, Value | list[Value]] = {}
+    filter_name = function.name.lower()
+    rest = text
+    while rest:
+        if match := re.match(r"\s*([\w.-]+)\s*=", rest):
+            name = match[1].lower()
+            rest = rest[match.end() :]
+            positional = iter(())  # as in FFmpeg: after a name, every argument needs one
+        else:
+            name = next(positional, "")
+        value, rest = token(rest, ":")
+        rest = rest[1:]
+        if not name:
+            raise UsageError(f'--vf: {filter_name}: "{value}" needs a name, as in name=value; {listing(kinds)}')
+        if name not in kinds:
+            raise UsageError(f'--vf: {filter_name} has no option "{name}"{suggestion(name, kinds)}; {listing(kinds)}')
+        if name in arguments:
+            raise UsageError(f"--vf: {filter_name}: {name} is given twice")
+        arguments[name] = convert(filter_name, name, kinds[name], value)
+    return arguments
+
+
+def convert(filter_name: str, name: str, kind: str, text: str) -> Value | list[Value]:
+    """Convert an argument's text to the type that the signature names."""
+    if kind.endswith("[]"):
+        return [scalar(filter_name, name, kind[:-2], each) for each in text.split("|")]
+    return scalar(filter_name, name, kind, text)
+
+
+def scalar(filter_name: str, name: str, kind: str, text: str) -> Value:
+    if kind in NODES:
+        raise UsageError(
+            f"--vf: {filter_name}: {name} is a clip, which a chain cannot name: write a .vpy script for it"
+        )
+    if kind == "data":
+        return text
+    converters: dict[str, tuple[type[int] | type[float], str]] = {
+        "int": (int, "a whole number"),
+        "float": (float, "a number"),
+    }
+    if kind not in converters:
+        raise UsageError(f"--vf: {filter_name}: {name} ({kind}) cannot be given in a chain: write a .vpy script for it")
+    converter, wanted = converters[kind]
+    try:
+        return converter(text)
+    except ValueError as error:
+        raise UsageError(f'--vf: {filter_name}: {name} must be {wanted}, got "{text}"') from error
+
+
+def suggestion(wrong: str, names: Iterable[str]) -> str:
+    close = get_close_matches(wrong.lower(), list(names), n=1)
+    return f' (did you mean "{close[0]}"?)' if close else ""
+
+
+def listing(names: Iterable[str]) -> str:
+    return f"there are: {', '.join(names)}" if names else "there are none"

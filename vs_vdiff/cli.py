@@ -1,0 +1,59 @@
+"""Entry point of the `vdiff` command: messages and exit status."""
+
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import NoReturn
+
+import vapoursynth as vs
+
+from vs_vdiff import interrupt
+from vs_vdiff.errors import CommandError, one_line
+from vs_vdiff.plugin import PluginNotFoundError
+
+__all__ = ["main"]
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command and exit: 0 done, 1 failed, 2 wrong command line, 128 + n stopped by signal n.
+
+    Args:
+        arguments: The command line without the program's name; by default that of the process.
+    """
+    interrupt.watch()
+    try:
+        import click
+
+        from vs_vdiff.commands import vdiff
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith("vs_vdiff"):
+            raise
+        fail(f'the command needs packages that are not installed ({error}): pip install "vapoursynth-vdiff[cli]"')
+
+    own, encoder = split_at_dashes(sys.argv[1:] if arguments is None else arguments)
+    try:
+        sys.exit(vdiff.main(own, prog_name="vdiff", obj=encoder, standalone_mode=False))
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
+        sys.exit(2)
+    except click.ClickException as error:
+        fail(error.format_message(), error.exit_code)
+    except CommandError as error:
+        fail(str(error), error.status)
+    except (PluginNotFoundError, vs.Error, OSError) as error:
+        fail(str(error))
+
+
+def split_at_dashes(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Split the command line at the first `--` into vdiff's own part and FFmpeg's."""
+    if "--" not in arguments:
+        return list(arguments), []
+    position = arguments.index("--")
+    return list(arguments[:position]), list(arguments[position + 1 :])
+
+
+def fail(message: str, status: int = 1) -> NoReturn:
+    """Say in one line what is wrong, and exit."""
+    with interrupt.ending, suppress(OSError):
+        print(f"vdiff: {one_line(message)}", file=sys.stderr, flush=True)
+    sys.exit(status)

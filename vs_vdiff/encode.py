@@ -1,0 +1,264 @@
+"""Encode a clip with FFmpeg into a file that appears under its name only when it is complete."""
+
+import os
+import signal
+import stat
+import subprocess
+import threading
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import IO
+
+import vapoursynth as vs
+
+from vs_vdiff import ffmpeg, interrupt, pixels
+from vs_vdiff.errors import CommandError, one_line
+from vs_vdiff.progress import Reporter
+from vs_vdiff.source import Source
+
+__all__ = ["Output", "encode"]
+
+# What players of these take is narrower than what FFmpeg puts into them.
+PLAYABLE = {".mp4", ".m4v", ".mov"}
+AUDIO_CODEC = ("-c:a", "-codec:a", "-acodec", "-c", "-codec", "-an")
+VIDEO_CODEC = ("-c:v", "-codec:v", "-vcodec", "-c", "-codec", "-pix_fmt")
+VIDEO_FILTER = ("-vf", "-filter:v", "-filter")
+
+
+@dataclass(frozen=True)
+class Output:
+    """The file to be made, checked before any work."""
+
+    path: Path
+    overwrite: bool
+
+    @classmethod
+    def check(cls, name: Path, source: Path, overwrite: bool) -> "Output":
+        """Refuse what could not be written at the end, or must not be.
+
+        Raises:
+            CommandError: The message says why.
+        """
+        if str(name) == "-":
+            raise CommandError("the output must be a file; to pipe frames, use vspipe with a .vpy script")
+        path = Path(os.path.realpath(name))  # a link stays a link: its target is what is written
+        try:
+            mode = path.stat().st_mode
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            raise CommandError(f"{name}: {error.strerror}") from error
+        else:
+            if stat.S_ISDIR(mode):
+                raise CommandError(f"{name} is a folder")
+            if not stat.S_ISREG(mode):
+                raise CommandError(f"{name} is not a regular file")
+            if source.exists() and path.samefile(source):
+                raise CommandError(f"{name}: input and output are the same file")
+            if not overwrite:
+                raise CommandError(f"{name} exists already; --overwrite (-y) replaces it")
+        if not path.parent.is_dir():
+            raise CommandError(f"{name}: the folder {path.parent} does not exist")
+        if not os.access(path.parent, os.W_OK | os.X_OK):
+            raise CommandError(f"{name}: the folder {path.parent} is not writable")
+        return cls(path, overwrite)
+
+    def publish(self, folder: Path) -> None:
+        """Give the finished file its name, in one step."""
+        made = [each.name for each in folder.iterdir()]
+        if made != [self.path.name]:
+            what = f"several files ({', '.join(sorted(made)[:3])}, ...)" if made else "nothing"
+            raise CommandError(f"{self.path.name}: FFmpeg wrote {what}, but the output is to be one file")
+        finished = folder / self.path.name
+        try:
+            if self.overwrite:
+                finished.replace(self.path)
+            else:
+                rename_without_replacing(finished, self.path)
+        except FileExistsError as error:
+            raise CommandError(f"{self.path} appeared meanwhile; it was not touched") from error
+        except OSError as error:
+            raise CommandError(f"{self.path}: {error.strerror}") from error
+
+
+def rename_without_replacing(source: Path, target: Path) -> None:
+    """Rename, but fail if the target exists, even if it came this very moment."""
+    try:
+        target.hardlink_to(source)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without hard links: claim the name, then replace the claim
+        target.touch(exist_ok=False)
+        source.replace(target)
+
+
+def encode(source: Source, output: Output, arguments: Sequence[str], reporter: Reporter) -> None:
+    """Encode `source.clip` with FFmpeg, with audio, chapters and metadata of the file it comes from.
+
+    Args:
+        source: What to encode.
+        output: Where to.
+        arguments: FFmpeg's output options, given by the user; more inputs may come first.
+        reporter: Is told of the progress.
+
+    Raises:
+        CommandError: A frame or FFmpeg failed; the message says why. Nothing is left behind.
+    """
+    clip = first_frame_checked(source.clip)
+    suffix = output.path.suffix
+    if suffix.lower() in PLAYABLE and not given(arguments, VIDEO_CODEC):
+        clip, converted = pixels.playable(clip)
+        if converted:
+            reporter.note(f"{source.clip.format.name} is converted to {converted}, as players of {suffix} expect; "
+                          f"-- -pix_fmt decides otherwise")  # fmt: skip
+    clip, converted = pixels.prepare(clip)
+    if converted:
+        reporter.note(f"{source.clip.format.name} goes to FFmpeg as {converted}")
+    with hidden_folder(output.path) as folder:
+        command = command_line(clip, source, arguments, suffix, reporter)
+        unfinished = folder / output.path.name
+        with interrupt.held(lambda: ffmpeg.spawn([*command, str(unfinished)], subprocess.PIPE), ffmpeg.end) as process:
+            messages = feed(clip, process, reporter)
+            finish(process, [line.replace(str(unfinished), output.path.name) for line in messages], reporter)
+        output.publish(folder)
+
+
+@contextmanager
+def hidden_folder(output: Path) -> Iterator[Path]:
+    """Hold a folder beside the output, on the same file system, for FFmpeg to write to."""
+    with ExitStack() as stack:
+        try:
+            folder = stack.enter_context(interrupt.temporary_folder(output.parent))
+        except OSError as error:
+            raise CommandError(f"{output}: the folder is not writable: {error.strerror}") from error
+        yield folder
+
+
+def first_frame_checked(clip: vs.VideoNode) -> vs.VideoNode:
+    """Refuse clips that cannot become one raw stream, and those whose first frame fails."""
+    if clip.format.color_family == vs.UNDEFINED or not clip.width:
+        raise CommandError("the clip changes its format or size; it must be constant")
+    if clip.fps <= 0:
+        raise CommandError("the clip has no constant frame rate; give it one, with std.AssumeFPS in a script")
+    try:
+        clip.get_frame(0)
+    except vs.Error as error:
+        raise CommandError(f"frame 0: {one_line(error)}") from error
+    return clip
+
+
+def given(arguments: Sequence[str], options: Sequence[str]) -> bool:
+    """Tell whether the user gives one of these options, also for a single stream (`-c:a:1`)."""
+    streams = tuple(f"{option}:" for option in options if ":" in option)
+    return any(argument in options or argument.startswith(streams) for argument in arguments)
+
+
+def command_line(
+    clip: vs.VideoNode, source: Source, arguments: Sequence[str], suffix: str, reporter: Reporter
+) -> list[str]:
+    """Put FFmpeg's options together; the user's come last and so win."""
+    props = clip.get_frame(0).props
+    inputs = ["-loglevel", "error", *pixels.description(clip, props)]
+    if source.delay:
+        inputs += ["-itsoffset", f"{source.delay:.6f}"]
+    inputs += ["-i", "pipe:0"]
+    outputs = []
+    if source.file:
+        inputs += ["-i", str(source.file)]
+        video = f"1:s:{source.video_stream}"
+        outputs = ["-map_metadata", "1", "-map_metadata:s:v:0", video, "-map_chapters", "1"]
+
+    # Options belong to the input or output that follows them: the user's inputs have to stay before our output options.
+    split = max((n + 2 for n, argument in enumerate(arguments) if argument == "-i"), default=0)
+    inputs += arguments[:split]
+    rest = list(arguments[split:])
+    maps = [value for option, value in pairwise(rest) if option == "-map"]
+    if not any(value.startswith(("0", "[")) for value in maps):
+        outputs += ["-map", "0:v"]
+    if source.file and not maps:
+        outputs += audio_options(source, rest, suffix, reporter)
+    return [*inputs, *outputs, *with_pixel_shape(rest, props)]
+
+
+def with_pixel_shape(arguments: list[str], props: vs.FrameProps) -> list[str]:
+    """Let the user's video filters begin with the pixel's shape, which raw pictures do not carry."""
+    width, height = props.get("_SARNum", 0), props.get("_SARDen", 0)
+    if not (width and height) or given(arguments, ("-filter_complex", "-lavfi")):
+        return arguments
+    shape = f"setsar=r={width}/{height}:max={2**31 - 1}"
+    for n, option in enumerate(arguments[:-1]):
+        if option in VIDEO_FILTER:
+            return [*arguments[: n + 1], f"{shape},{arguments[n + 1]}", *arguments[n + 2 :]]
+    return ["-vf", shape, *arguments]
+
+
+def audio_options(source: Source, arguments: list[str], suffix: str, reporter: Reporter) -> list[str]:
+    """Carry over every audio stream, as it is where the container takes it so, else by the container's encoder."""
+    assert source.file
+    container = next(([o, v] for o, v in pairwise(arguments) if o == "-f"), [])
+    options: list[str] = []
+    place = 0
+    for stream in range(source.audio_streams):
+        here = ["-map", f"1:a:{stream}", f"-map_metadata:s:a:{place}", f"1:s:a:{stream}"]
+        if given(arguments, AUDIO_CODEC):
+            options += here
+        elif ffmpeg.can_write(source.file, stream, [*container, "-c", "copy"], suffix):
+            options += [*here, f"-c:a:{place}", "copy"]
+        elif ffmpeg.can_write(source.file, stream, container, suffix):
+            options += here
+            reporter.note(f"audio stream {stream} is encoded again: it does not fit into {suffix} as it is")
+        else:
+            reporter.note(f"audio stream {stream} is left out: {suffix} does not hold it")
+            continue
+        place += 1
+    return options
+
+
+def feed(clip: vs.VideoNode, process: "subprocess.Popen[bytes]", reporter: Reporter) -> Iterable[str]:
+    """Write every frame to FFmpeg and wait until it has finished with them; give its last messages."""
+    assert process.stdin and process.stderr
+    messages: deque[bytes] = deque(maxlen=50)
+    reader = threading.Thread(target=messages.extend, args=(process.stderr,), daemon=True)
+    reader.start()
+    done = 0
+    reporter.frames(0, clip.num_frames)
+    try:
+        # The pipe holds VapourSynth back: a few frames are worked on ahead, no more.
+        for frame in clip.frames(close=True):
+            if not write(frame, process.stdin):
+                break
+            done += 1
+            reporter.frames(done, clip.num_frames)
+    except vs.Error as error:
+        raise CommandError(f"frame {done}: {one_line(error)}") from error
+    process.stdin.close()
+    process.wait()
+    reader.join()
+    return [message.decode(errors="replace") for message in messages]
+
+
+def finish(process: "subprocess.Popen[bytes]", messages: Sequence[str], reporter: Reporter) -> None:
+    """Judge how FFmpeg ended."""
+    status = process.returncode
+    if status < 0:
+        raise CommandError(f"FFmpeg was killed by {signal.Signals(-status).name}")
+    if status > 0:
+        raise CommandError(f"FFmpeg failed: {ffmpeg.summary(messages) or f'exit status {status}'}")
+    if warning := ffmpeg.summary(messages, limit=1):
+        reporter.note(f"warning from FFmpeg: {warning}")
+
+
+def write(frame: vs.VideoFrame, stream: IO[bytes]) -> bool:
+    """Write a frame, or tell that FFmpeg has ended: it failed, or the user's options told it to (-t, -frames:v)."""
+    try:
+        for plane in pixels.pack(frame):
+            rest = memoryview(plane)
+            while rest:
+                rest = rest[stream.write(rest) :]
+    except BrokenPipeError:
+        return False
+    return True
