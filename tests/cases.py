@@ -1,0 +1,168 @@
+"""One table of all filters: what tests that hold for every filter run over. A new filter needs one row in `FILTERS`."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+import vapoursynth as vs
+
+from reference import Real, Samples
+from reference import decay as decay_reference
+from reference.diffblend import diffblend, lagged
+from reference.diffuse import diffuse, elementary_steps
+from support import Frames, Video, assert_stored, make_clip, read, stack
+
+Args = Mapping[str, Any]
+
+
+class Reference(Protocol):
+    """A filter's float64 reference on one plane of a whole clip."""
+
+    def __call__(
+        self, x: Real, samples: Samples, plane: int, starts: Collection[int], args: Args
+    ) -> tuple[Real, float]:
+        """Unrounded outcomes, shape (frames, h, w) or with alternatives in front, and the bound on arithmetic noise."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """A filter with arguments.
+
+    Attributes:
+        filter: The filter's name.
+        args: Its arguments.
+        reference: What to compare with.
+    """
+
+    filter: str
+    args: Args
+    reference: Reference = field(repr=False, compare=False)
+
+    def __str__(self) -> str:
+        return "-".join([self.filter, *(f"{key}={value}".replace(" ", "") for key, value in self.args.items())])
+
+    def apply(self, clip: Any, *, namespace: str = "vdiff", **more: Any) -> Any:
+        """The filter on a clip.
+
+        Args:
+            clip: The clip. Arrays of arguments are cut to its number of planes.
+            namespace: Another one for a second plugin.
+            more: Further arguments.
+
+        Returns:
+            The filtered clip.
+        """
+        planes = clip.format.num_planes
+        args = {key: value[:planes] if isinstance(value, list) else value for key, value in self.args.items()}
+        return getattr(getattr(vs.core, namespace), self.filter)(clip, **{**args, **more})
+
+    def check(self, video: Video, frames: Frames, starts: Collection[int] = ()) -> None:
+        """The filter against its reference on every plane of every frame."""
+        result = read(self.apply(make_clip(video, frames, starts)))
+        assert len(result) == len(frames)
+        for p in video.planes:
+            samples = video.samples(p)
+            accepted, noise = self.reference(stack(frames, p), samples, p, starts, self.args)
+            actual = np.stack([frame[p] for frame in result])
+            assert actual.dtype == samples.dtype
+            assert_stored(actual, accepted, samples, noise, f"{self} {video.name} plane {p} (frame, y, x)")
+
+
+def of_plane(value: Any, plane: int) -> Any:
+    """An argument's value for a plane: arrays are indexed by plane, the last value repeats."""
+    return value[min(plane, len(value) - 1)] if isinstance(value, Sequence) else value
+
+
+def span(x: Real, samples: Samples) -> float:
+    """The distance that values can have: the peak, or what float values beyond it make it."""
+    return float(max(samples.peak, np.ptp(x)))
+
+
+def diffuse_clip(x: Real, samples: Samples, plane: int, starts: Collection[int], args: Args) -> tuple[Real, float]:
+    """`Diffuse` frame by frame; each step may be off by two ulps of float32, 2^-23 of the values' span."""
+    time, name = args.get("time", 2.0), args.get("diffusivity", "rational")
+    scheme, steps = args["scheme"], args.get("steps", 0)
+    contrast = of_plane(args.get("k", 8.0), plane) * samples.unit
+    pictures = [diffuse(picture, time=time, contrast=contrast, name=name, scheme=scheme, steps=steps) for picture in x]
+    return np.stack(pictures), 2.0**-23 * elementary_steps(time, name, scheme, steps) * span(x, samples)
+
+
+def diffblend_clip(x: Real, samples: Samples, plane: int, starts: Collection[int], args: Args) -> tuple[Real, float]:
+    """`DiffBlend` with the frames' own past; float32 is off by a few units in the last place of the result."""
+    cuts = starts if args.get("scenechange", 1) else ()
+    r = x[[lagged(n, args.get("lag", 1), len(x), cuts) for n in range(len(x))]]
+    alpha = of_plane(args.get("alpha", 0.5), plane)
+    y = diffblend(
+        x,
+        r,
+        alpha=alpha,
+        threshold=of_plane(args.get("threshold", 0.0), plane) * samples.unit,
+        limit=of_plane(args.get("limit", 255.0), plane) * samples.unit,
+    )
+    return y, 2.0**-22 * (1.0 + abs(alpha)) * span(x, samples)
+
+
+def decay_clip(x: Real, samples: Samples, plane: int, starts: Collection[int], args: Args) -> tuple[Real, float]:
+    """`Decay`; `mean` may forget what weighs less than half a step; arithmetic errs by up to an ulp in each frame.
+
+    The ulp is float32's, but for trails at 8 bit the 256th part of a step; with rounding never more than a step in all.
+    """
+    q = decay_reference.factor(rate=args.get("rate"), halflife=args.get("halflife"))
+    cuts = starts if args.get("scenechange", 1) else ()
+    ulp = 2.0**-24 * span(x, samples)
+    noise = ulp / (1.0 - q)
+    if args.get("mode", "mean") == "mean":
+        return decay_reference.mean(x, q, cuts), noise + 0.5 * samples.step * span(x, samples) / samples.peak
+    if samples.bits == 8:
+        noise = min(2.0**-8 / (1.0 - q), 0.5)
+    return (
+        decay_reference.maximum(
+            x, q, samples.rest, signed=samples.chroma, floor=0.5 * samples.step, starts=cuts, margin=noise
+        ),
+        noise,
+    )
+
+
+FILTERS: dict[str, tuple[Reference, list[dict[str, Any]]]] = {
+    "Diffuse": (
+        diffuse_clip,
+        [
+            {"time": 1.0, "diffusivity": "linear", "scheme": "explicit"},
+            {"time": 2.0, "k": [12.0, 30.0, 5.0], "scheme": "explicit", "steps": 9},
+            {"time": 1.5, "k": 20.0, "diffusivity": "exp", "scheme": "explicit", "steps": 6},
+            {"time": 6.0, "k": [9.0, 14.0], "scheme": "fed", "steps": 2},
+            {"time": 5.0, "k": 40.0, "diffusivity": "exp", "scheme": "fed", "steps": 3},
+            {"time": 8.0, "diffusivity": "linear", "scheme": "fed", "steps": 1},
+        ],
+    ),
+    "DiffBlend": (
+        diffblend_clip,
+        [
+            {},
+            {"alpha": -0.4, "lag": 3},
+            {"alpha": [1.5, 0.7], "lag": -2, "threshold": [3.0, 1.25], "limit": [40.0, 20.0, 11.0]},
+            {"alpha": 30.0, "threshold": 12.0, "limit": 25.5, "lag": 1},
+        ],
+    ),
+    "Decay": (
+        decay_clip,
+        [
+            {"halflife": 2.0},
+            {"rate": 0.05},
+            {"halflife": 0.5, "mode": "max"},
+            {"halflife": 13.5, "mode": "max"},
+        ],
+    ),
+}
+"""For each filter its reference and the arguments to try; the first row of each is the one for tests that need one."""
+
+CASES = [Case(name, args, reference) for name, (reference, rows) in FILTERS.items() for args in rows]
+ONE_EACH = [Case(name, rows[0], reference) for name, (reference, rows) in FILTERS.items()]
+
+
+def filter_cases(name: str) -> list[Case]:
+    """The cases of one filter."""
+    return [case for case in CASES if case.filter == name]

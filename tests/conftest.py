@@ -1,0 +1,63 @@
+"""Fixtures of all tests: the core with the plugin loaded, the video clips, the seed."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from support import seeded
+
+DEFAULT_SEED = 20260101
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def core() -> Any:
+    """VapourSynth's core, with `core.vdiff`."""
+    import vapoursynth as vs
+
+    import vs_vdiff  # noqa: F401
+
+    return vs.core
+
+
+@pytest.fixture(scope="session")
+def clips() -> Path:
+    """The folder that holds the video clips: VDIFF_CLIPS, else what `scripts/fetch-clips` prints."""
+    given = os.environ.get("VDIFF_CLIPS")
+    if not given:
+        script = ROOT / "scripts" / "fetch-clips"
+        printed = subprocess.run([script], stdout=subprocess.PIPE, text=True, check=True).stdout
+        given = printed.strip().splitlines()[-1]
+    folder = Path(given)
+    for name in ("bikes.mp4", "bigbuckbunny.mp4", "carphone_pristine.mp4"):
+        assert (folder / name).is_file(), f"{folder} does not hold {name}"
+    return folder
+
+
+@pytest.fixture
+def seed() -> int:
+    """The seed of the run: VDIFF_SEED, else a fixed one. It is printed, so a failure shows it."""
+    value = int(os.environ.get("VDIFF_SEED", DEFAULT_SEED))
+    print(f"VDIFF_SEED={value}")
+    return value
+
+
+@pytest.fixture
+def rng(seed: int, request: pytest.FixtureRequest) -> np.random.Generator:
+    """A generator of this test's own: the same numbers whatever other tests run."""
+    return seeded(seed, request.node.name)
+
+
+@pytest.fixture
+def threads(core: Any) -> Iterator[Any]:
+    """The core, for a test that changes the number of threads; restored after it."""
+    before = core.num_threads
+    yield core
+    core.num_threads = before

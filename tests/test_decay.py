@@ -1,0 +1,375 @@
+"""Decay against its reference and its closed forms: averages, trails, cuts, black and neutral.
+
+The reference recursion is never truncated. `mean` may differ from it by what it is allowed to forget, half a step of
+the output, and by rounding.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from cases import FILTERS, Case, filter_cases
+from reference import Real
+from reference import decay as reference
+from support import (
+    Frames,
+    Video,
+    assert_same,
+    assert_stored,
+    gray,
+    make_clip,
+    random_frames,
+    read,
+    stack,
+)
+
+FORMATS = ("GRAY8", "YUV420P8", "YUV422P10", "YUV444P16", "RGB24", "RGBH", "YUV444PS")
+HALFLIVES = (0.5, 2.0, 5.0, 13.5, 40.0, 200.0)
+MODES = ("mean", "max")
+every_halflife = pytest.mark.parametrize("halflife", HALFLIVES)
+every_mode = pytest.mark.parametrize("mode", MODES)
+old_property = pytest.mark.filterwarnings("ignore:The _ColorRange frame property has been deprecated")
+
+
+def decay_case(**args: Any) -> Case:
+    """A case of the filter with these arguments."""
+    return Case("Decay", args, FILTERS["Decay"][0])
+
+
+def flashes(rng: np.random.Generator, video: Video, count: int) -> Frames:
+    """Random frames, most of them dim, so that trails of the bright ones last."""
+    frames = random_frames(rng, video, count)
+    for n in range(count):
+        if n % 9:
+            for p in video.planes:
+                samples = video.samples(p)
+                frames[n][p] = samples.store(samples.rest + (frames[n][p] - samples.rest) * rng.uniform(0.0, 0.1))
+    return frames
+
+
+# The reference itself.
+
+
+def test_reference_mean_is_the_weighted_sum(rng: np.random.Generator) -> None:
+    """y_n = q^n x_0 + (1 - q) sum of q^j x_{n-j}, j < n."""
+    x, q = rng.uniform(0.0, 1.0, (12, 2, 3)), 0.7
+    weights = np.array([(1 - q) * q**j for j in range(11)] + [q**11])
+    assert np.allclose(reference.mean(x, q)[11], np.tensordot(weights, x[::-1], 1), atol=1e-14)
+
+
+def test_reference_max_is_the_largest_of_the_decayed_past(rng: np.random.Generator) -> None:
+    x, q = rng.uniform(0.0, 1.0, (12, 2, 3)), 0.7
+    past = q ** np.arange(12)[:, None, None] * x[::-1]
+    trails = reference.maximum(x, q, 0.0, signed=False, floor=0.0)
+    assert np.allclose(trails[:, 11], past.max(axis=0), atol=1e-14)
+    signed = reference.maximum(x - 0.5, q, 0.0, signed=True, floor=0.0)[0, 11]
+    past = q ** np.arange(12)[:, None, None] * (x[::-1] - 0.5)
+    furthest = np.take_along_axis(past, np.abs(past).argmax(axis=0)[None], 0)[0]
+    assert np.allclose(signed, furthest, atol=1e-14)
+
+
+def test_frames_of_memory() -> None:
+    """The table of oracles: frames of memory at 8 and 16 bit for a = 0.5, 0.25, 0.1, 0.05."""
+    table = {0.5: (9, 17), 0.25: (22, 41), 0.1: (60, 112), 0.05: (122, 230)}
+    for a, frames in table.items():
+        assert (reference.memory(1 - a, 255), reference.memory(1 - a, 65535)) == frames
+
+
+# Parity.
+
+
+@pytest.mark.parametrize("name", FORMATS)
+@every_mode
+@every_halflife
+def test_parity(core: Any, rng: np.random.Generator, halflife: float, mode: str, name: str) -> None:
+    """Over two cuts; long enough that short half-lives forget and begin anew several times."""
+    video = Video(name, 23, 9)
+    frames = flashes(rng, video, 120)
+    decay_case(halflife=halflife, mode=mode).check(video, frames, starts=(47, 52))
+
+
+@pytest.mark.parametrize(
+    ("halflife", "name"),
+    [
+        *((halflife, name) for halflife in (5.0, 40.0) for name in ("YUV420P8", "GRAY10", "GRAY16", "GRAYS")),
+        (200.0, "YUV420P8"),
+    ],
+)
+@every_mode
+def test_parity_over_several_memories(
+    core: Any, rng: np.random.Generator, halflife: float, mode: str, name: str
+) -> None:
+    """A clip without a cut, two and a half times as long as the memory."""
+    video = Video(name, 8, 4)
+    levels = 255 if video.format.bits_per_sample == 8 else 65535
+    count = int(2.5 * reference.memory(reference.factor(halflife=halflife), levels)) + 3
+    decay_case(halflife=halflife, mode=mode).check(video, flashes(rng, video, count))
+
+
+@pytest.mark.parametrize("case", filter_cases("Decay"), ids=str)
+def test_several_cuts(core: Any, rng: np.random.Generator, case: Case) -> None:
+    """Cuts next to each other, at the first and at the last frame."""
+    video = Video("YUV420P8", 20, 10)
+    case.check(video, flashes(rng, video, 40), starts=(0, 1, 7, 8, 9, 25, 39))
+
+
+@every_mode
+@every_halflife
+def test_black_white_flip_is_forgotten_in_time(core: Any, mode: str, halflife: float) -> None:
+    """The worst case of a truncated past: long white, then black, and the reverse."""
+    q = reference.factor(halflife=halflife)
+    count = min(reference.memory(q, 255), 600)
+    wave = np.repeat([255, 0, 255, 0], count)
+    x = np.stack([wave, 255 - wave], axis=1)[:, None, :]
+    frames: Frames = [[frame.astype(np.uint8)] for frame in x]
+    video = Video("GRAY8", 2, 1, full=True)
+    decay_case(halflife=halflife, mode=mode).check(video, frames)
+
+
+@every_mode
+@pytest.mark.parametrize("name", FORMATS)
+def test_rate_is_halflife(core: Any, rng: np.random.Generator, mode: str, name: str) -> None:
+    """Rate = ln 2 / halflife. The two q may differ in their last place: by a step where a tie is rounded."""
+    video = Video(name, 19, 8)
+    clip = make_clip(video, flashes(rng, video, 30))
+    by_rate = read(core.vdiff.Decay(clip, rate=np.log(2.0) / 5.0, mode=mode))
+    by_halflife = read(core.vdiff.Decay(clip, halflife=5, mode=mode))
+    for p in video.planes:
+        samples = video.samples(p)
+        bound = 1.0 if not samples.is_float else 2.0 ** (-10 if samples.bits == 16 else -20)
+        difference = np.abs(stack(by_rate, p) - stack(by_halflife, p))
+        assert difference.max() <= bound
+        assert np.mean(difference > 0) < 0.01
+
+
+# mean.
+
+
+@every_halflife
+@pytest.mark.parametrize("name", ["GRAY8", "YUV420P10", "GRAY16", "RGBH", "YUV420PS"])
+def test_constant_stays_in_mean(core: Any, rng: np.random.Generator, name: str, halflife: float) -> None:
+    """To the byte, however long: an average that rounds to one side would drift."""
+    video = Video(name, 33, 10)
+    frames = [random_frames(rng, video, 1)[0]] * 300
+    assert_same(read(core.vdiff.Decay(make_clip(video, frames), halflife=halflife)), frames)
+
+
+@pytest.mark.parametrize("halflife", HALFLIVES)
+def test_step_decays_by_q_per_frame(core: Any, halflife: float) -> None:
+    """A step from 1 to 0 leaves q^n."""
+    q = reference.factor(halflife=halflife)
+    clip = gray(np.ones((2, 3)), *[np.zeros((2, 3))] * 40)
+    out = np.array([frame[0][1, 2] for frame in read(core.vdiff.Decay(clip, halflife=halflife))])
+    assert np.abs(out - q ** np.arange(41)).max() < 2.0**-17 + 1e-6
+
+
+@pytest.mark.parametrize("halflife", [0.5, 2.0, 5.0])
+@pytest.mark.parametrize("name", ["GRAY8", "GRAYS"])
+def test_white_noise_loses_variance(core: Any, rng: np.random.Generator, halflife: float, name: str) -> None:
+    """White noise is left with a / (2 - a) of its variance, a = 1 - q; 2 % are beyond five deviations of it."""
+    samples = Video(name, 1, 1).samples(0)
+    noise = [samples.store((0.5 + 0.1 * rng.standard_normal((90, 128))) * samples.peak) for _ in range(64)]
+    out = read(core.vdiff.Decay(gray(*noise, name=name), halflife=halflife))
+    settled = np.stack([frame[0] for frame in out[56:]]).astype(float)
+    rounding = 0.0 if samples.is_float else 1.0 / 12.0  # of the output
+    a = 1.0 - reference.factor(halflife=halflife)
+    ratio = (settled.var() - rounding) / np.stack(noise).astype(float).var()
+    assert abs(ratio / (a / (2.0 - a)) - 1.0) < 0.02
+
+
+@pytest.mark.parametrize("halflife", [0.5, 5.0, 40.0, 200.0])
+@pytest.mark.parametrize("name", ["GRAY8", "GRAY16"])
+def test_mean_has_no_bias(core: Any, rng: np.random.Generator, halflife: float, name: str) -> None:
+    """Rounding is to both sides: the average error stays far below a step."""
+    video = Video(name, 60, 40)
+    frames = random_frames(rng, video, 80)
+    x = stack(frames, 0)
+    out = stack(read(core.vdiff.Decay(make_clip(video, frames), halflife=halflife)), 0)
+    error = out - reference.mean(x, reference.factor(halflife=halflife))
+    assert abs(error[8:].mean()) < 0.05
+
+
+# max.
+
+
+@pytest.mark.parametrize("name", ["GRAY8", "YUV420P8", "YUV422P10", "YUV444P16", "RGB24", "RGB48", "YUV420PS"])
+@pytest.mark.parametrize("full", [True, False, None])
+@pytest.mark.parametrize("halflife", [0.5, 5.0, 40.0])
+def test_trails_by_range(core: Any, rng: np.random.Generator, name: str, full: bool | None, halflife: float) -> None:
+    """`_Range` decides on black, else RGB is full and the rest limited; a quarter of the samples is below black."""
+    video = Video(name, 24, 12, full)
+    frames = flashes(rng, video, 60)
+    for frame in frames:
+        for p in video.planes:
+            below = rng.random(video.shape(p)) < 0.25
+            frame[p][below] = video.samples(p).store(rng.uniform(0.0, 0.07, below.sum()) * video.samples(p).peak)
+    decay_case(halflife=halflife, mode="max").check(video, frames, starts=(31,))
+
+
+@old_property
+@pytest.mark.parametrize(
+    ("props", "black"),
+    [
+        ({}, 16),
+        ({"_Range": 1}, 0),
+        ({"_Range": 0}, 16),
+        ({"_ColorRange": 0}, 0),
+        ({"_ColorRange": 1}, 16),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("name", ["GRAY8", "YUV420P8", "YUV444P10", "GRAY16"])
+def test_black_of_the_properties(core: Any, props: dict[str, int], black: int, name: str) -> None:
+    """`_Range`, or the deprecated `_ColorRange`, which counts the other way round."""
+    assert resting_level(core, name, props) == black
+
+
+@old_property
+@pytest.mark.parametrize(
+    ("props", "black"), [({}, 0), ({"_Range": 1}, 0), ({"_Range": 0}, 16), ({"_ColorRange": 1}, 16)]
+)
+@pytest.mark.parametrize("name", ["RGB24", "RGB30", "RGB48"])
+def test_black_of_rgb(core: Any, props: dict[str, int], black: int, name: str) -> None:
+    assert resting_level(core, name, props) == black
+
+
+@old_property
+@pytest.mark.parametrize("props", [{}, {"_Range": 0}, {"_ColorRange": 1}], ids=str)
+@pytest.mark.parametrize("name", ["GRAYS", "RGBH"])
+def test_black_of_float_is_zero(core: Any, props: dict[str, int], name: str) -> None:
+    assert resting_level(core, name, props) == 0
+
+
+def resting_level(core: Any, name: str, props: dict[str, int]) -> float:
+    """Where the trail of a flash, half-life 1, is heading for, on the 8-bit scale: 2 y_2 - y_1 in exact halves."""
+    video = Video(name, 4, 4)
+    samples = video.samples(0)
+    scale = 1 / 256 if samples.is_float else 2.0 ** (samples.bits - 8)
+    flash = [np.full(video.shape(p), 144 * scale).astype(samples.dtype) for p in video.planes]
+    dark = [np.zeros_like(plane) for plane in flash]
+    clip = make_clip(video, [flash, dark, dark])
+    clip = core.std.SetFrameProps(clip, **props) if props else clip
+    first, second = (read_frame_value(core.vdiff.Decay(clip, halflife=1, mode="max"), n) for n in (1, 2))
+    return (2 * second - first) / scale
+
+
+def read_frame_value(clip: Any, n: int) -> float:
+    """The first sample of a frame."""
+    with clip.get_frame(n) as frame:
+        return float(frame[0][0, 0])
+
+
+def chroma_trail(core: Any, video: Video, deviation: Real, halflife: float, count: int) -> Real:
+    """U minus neutral in the frames after a frame with this deviation, shape (count + 1, h, w)."""
+    samples = video.samples(1)
+    luma = np.zeros(video.shape(0), samples.dtype)
+    flash, still = samples.store(samples.rest + deviation), samples.store(samples.rest + 0.0 * deviation)
+    clip = make_clip(video, [[luma, flash, still]] + [[luma, still, still]] * count)
+    return stack(read(core.vdiff.Decay(clip, halflife=halflife, mode="max")), 1) - samples.rest
+
+
+@pytest.mark.parametrize("name", ["YUV444P8", "YUV420P10", "YUV444P16", "YUV444PH", "YUV420PS"])
+@pytest.mark.parametrize("halflife", [2.0, 7.0])
+def test_blue_and_yellow_trails_are_mirror_images(core: Any, name: str, halflife: float) -> None:
+    """Chroma goes to neutral from both sides alike, but for a tie, which is rounded up on both."""
+    video = Video(name, 32, 8)
+    samples = video.samples(1)
+    width = video.shape(1)[1]
+    deviation = np.arange(1, width + 1) / width * np.full(video.shape(1), 0.45 * samples.peak)
+    if not samples.is_float:
+        deviation = np.floor(deviation)
+    blue, yellow = (chroma_trail(core, video, sign * deviation, halflife, 30) for sign in (1, -1))
+    assert np.all(blue[1] > 0)
+    assert np.all(yellow[1] < 0)
+    exact = deviation * reference.factor(halflife=halflife) ** np.arange(31)[:, None, None]
+    tie = (np.abs(exact % 1.0 - 0.5) < 0.02) & (not samples.is_float)
+    lopsided = blue + yellow
+    assert np.all((lopsided == 0) | (tie & (lopsided == 1)))
+
+
+@pytest.mark.parametrize("name", ["GRAY8", "GRAY12", "GRAYH", "GRAYS"])
+@every_halflife
+def test_rising_input_has_no_trail(core: Any, rng: np.random.Generator, name: str, halflife: float) -> None:
+    """Max of frames that only get brighter is the frames."""
+    video = Video(name, 17, 6)
+    samples = video.samples(0)
+    rising = np.cumsum(rng.uniform(0, 1 / 40, (40, 6, 17)), axis=0) * samples.peak
+    frames: Frames = [[samples.store(frame)] for frame in rising]
+    assert_same(read(core.vdiff.Decay(make_clip(video, frames), halflife=halflife, mode="max")), frames)
+
+
+@pytest.mark.parametrize("name", ["YUV420P8", "RGB48", "YUV444PS"])
+def test_trails_never_darken(core: Any, rng: np.random.Generator, name: str) -> None:
+    """Max is at least x in luma and RGB, and at least as far from neutral in chroma."""
+    video = Video(name, 22, 14)
+    frames = flashes(rng, video, 40)
+    out = read(core.vdiff.Decay(make_clip(video, frames), halflife=8, mode="max"))
+    for p in video.planes:
+        x, y, samples = stack(frames, p), stack(out, p), video.samples(p)
+        assert np.all(np.abs(y - samples.rest) >= np.abs(x - samples.rest) if samples.chroma else y >= x)
+        assert np.any(y != x)
+
+
+@pytest.mark.parametrize("name", ["GRAY8", "GRAY16", "GRAYS"])
+def test_trails_come_to_rest(core: Any, name: str) -> None:
+    """A trail below half a step is gone, and does not come back."""
+    video = Video(name, 5, 3, full=True)
+    samples = video.samples(0)
+    flash, dark = (samples.store(np.full((3, 5), v)) for v in (samples.peak, 0.0))
+    out = stack(read(core.vdiff.Decay(make_clip(video, [[flash]] + [[dark]] * 120), halflife=5, mode="max")), 0)
+    shown = np.flatnonzero(out[:, 1, 1])
+    frames = reference.memory(reference.factor(halflife=5.0), samples.peak / samples.step)
+    assert shown.tolist() == list(range(shown[-1] + 1))
+    assert abs(shown[-1] + 1 - frames) <= 1
+
+
+# Both.
+
+
+@every_mode
+@pytest.mark.parametrize("halflife", [0.5, 13.5])
+def test_float_beyond_one(core: Any, rng: np.random.Generator, mode: str, halflife: float) -> None:
+    """Highlights above 1 and values below 0 take part as they are."""
+    video = Video("YUV444PS", 15, 7)
+    frames = flashes(rng, video, 70)
+    for n in range(0, 70, 11):
+        frames[n][0] = (frames[n][0] * 6.0 - 1.0).astype(np.float32)
+    assert max(float(frame[0].max()) for frame in frames) > 2.0
+    decay_case(halflife=halflife, mode=mode).check(video, frames)
+
+
+@every_mode
+@every_halflife
+@pytest.mark.parametrize("size", [(1, 1), (1, 50), (50, 1)], ids=str)
+def test_thin_pictures(core: Any, rng: np.random.Generator, size: tuple[int, int], halflife: float, mode: str) -> None:
+    video = Video("YUV444P8", *size)
+    decay_case(halflife=halflife, mode=mode).check(video, flashes(rng, video, 90))
+
+
+@every_mode
+def test_cuts_can_be_ignored(core: Any, rng: np.random.Generator, mode: str) -> None:
+    video = Video("YUV420P8", 20, 12)
+    frames = flashes(rng, video, 30)
+    decay_case(halflife=6.0, mode=mode, scenechange=0).check(video, frames, starts=(4, 20))
+
+
+@every_mode
+def test_a_cut_starts_anew(core: Any, rng: np.random.Generator, mode: str) -> None:
+    """The frames from a cut on are the same bytes as those of a clip that starts there."""
+    video = Video("YUV420P10", 26, 14)
+    frames = flashes(rng, video, 50)
+    whole = read(core.vdiff.Decay(make_clip(video, frames, starts=(21,)), halflife=9, mode=mode))
+    wanted, noise = FILTERS["Decay"][0](stack(frames[21:], 0), video.samples(0), 0, (), {"halflife": 9, "mode": mode})
+    assert_stored(stack(whole[21:], 0).astype(np.uint16), wanted, video.samples(0), noise)
+    assert_same([whole[21]], [frames[21]])
+
+
+def test_defaults(core: Any, rng: np.random.Generator) -> None:
+    """mean, scenechange 1, all planes."""
+    video = Video("YUV420P8", 30, 22)
+    clip = make_clip(video, random_frames(rng, video, 9), starts=(5,))
+    spelt = core.vdiff.Decay(clip, halflife=3, mode="mean", scenechange=1, planes=[0, 1, 2])
+    assert_same(read(core.vdiff.Decay(clip, halflife=3)), read(spelt))

@@ -1,0 +1,225 @@
+"""Every argument error, with its message: the filter, the argument, what it must be, what was given."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Any
+
+import pytest
+import vapoursynth as vs
+
+from cases import FILTERS
+
+REQUIRED: dict[str, dict[str, Any]] = {"Decay": {"halflife": 5.0}}
+"""Arguments without which a filter cannot be called."""
+
+Args = dict[str, Any]
+
+
+def clip_of(name: str = "YUV444P8", width: int = 16, height: int = 16, length: int = 3) -> Any:
+    """A blank clip."""
+    return vs.core.std.BlankClip(format=getattr(vs, name), width=width, height=height, length=length)
+
+
+def call(name: str, clip: Any = None, **args: Any) -> Any:
+    """A filter on a three-plane clip, or on the one given."""
+    return getattr(vs.core.vdiff, name)(clip_of() if clip is None else clip, **args)
+
+
+def assert_refused(pattern: str, name: str, clip: Any = None, **args: Any) -> None:
+    """The filter raises, at creation, a message that matches the whole pattern after `Name: `."""
+    with pytest.raises(vs.Error) as raised:
+        call(name, clip, **args)
+    assert re.fullmatch(f"{name}: (?:{pattern})", str(raised.value)), str(raised.value)
+
+
+def assert_out_of_range(name: str, argument: str, low: float, high: float, value: float, **others: Any) -> None:
+    """The message names the argument, its range and the value. How many digits it spends on them is its own choice."""
+    with pytest.raises(vs.Error) as raised:
+        call(name, **{argument: value}, **others)
+    message = re.fullmatch(rf"{name}: {argument} must be (\S+)\.\.\.(\S+), got (\S+)\.", str(raised.value))
+    assert message, str(raised.value)
+    assert [float(part) for part in message.groups()] == pytest.approx([low, high, value], rel=1e-5, nan_ok=True)
+
+
+NUMBERS: list[tuple[str, str, float, float, Args]] = [
+    ("Diffuse", "time", 0, 10000, {}),
+    ("Diffuse", "k", 0.001, 10000, {}),
+    ("DiffBlend", "alpha", -1, 1000, {}),
+    ("DiffBlend", "threshold", 0, 1e6, {}),
+    ("DiffBlend", "limit", 0, 1e6, {}),
+    ("Decay", "halflife", 0.01, 100000, {}),
+    ("Decay", "rate", 1e-6, 100, {}),
+]
+"""Filter, argument, the closed range that it must be in, arguments that it needs beside it."""
+every_number = pytest.mark.parametrize(("name", "argument", "low", "high", "others"), NUMBERS)
+
+
+@every_number
+def test_number_out_of_range(core: Any, name: str, argument: str, low: float, high: float, others: Args) -> None:
+    below, above = low - max(0.25 * abs(low), 5e-7 if low else 0.5), high * 1.5
+    for value in (below, above, -1e30, 1e30, math.nan, math.inf, -math.inf):
+        assert_out_of_range(name, argument, low, high, value, **others)
+
+
+@every_number
+def test_ends_of_the_range_are_allowed(
+    core: Any, name: str, argument: str, low: float, high: float, others: Args
+) -> None:
+    for value in (low, high):
+        assert call(name, **{argument: value}, **others).num_frames == 3
+
+
+@pytest.mark.parametrize(
+    ("name", "argument"),
+    [("Diffuse", "k"), ("DiffBlend", "alpha"), ("DiffBlend", "threshold"), ("DiffBlend", "limit")],
+)
+def test_arrays(core: Any, name: str, argument: str) -> None:
+    """Each value is checked, whether its plane is processed or not; there are no more values than planes."""
+    assert_refused(rf"{argument} must be .*, got -77\.", name, **{argument: [1.0, 2.0, -77.0]})
+    assert_refused(rf"{argument} must be .*, got -?nan\.", name, **{argument: [1.0, math.nan]}, planes=0)
+    assert_refused(rf"{argument} has 4 values, but the clip has 3 planes\.", name, **{argument: [1.0] * 4})
+    assert_refused(rf"{argument} has 2 values, but the clip has 1 planes?\.", name, clip_of("GRAY8"),
+                   **{argument: [1.0] * 2})  # fmt: skip
+    assert_refused(rf"{argument} has 1000 values, but the clip has 3 planes\.", name, **{argument: [1.0] * 1000})
+    assert call(name, **{argument: [1.0, 2.0, 3.0]}).num_frames == 3
+
+
+@pytest.mark.parametrize("name", FILTERS)
+def test_planes(core: Any, name: str) -> None:
+    needed = REQUIRED.get(name, {})
+    for bad in (3, -1, 77, 2**31 - 1, 2**32, 2**40 + 1, -(2**63)):
+        assert_out_of_range(name, "planes", 0, 2, bad, **needed)
+    assert_refused(r"planes must be 0\.\.\.2, got 3\.", name, planes=[0, 3], **needed)
+    assert_refused(r"planes must be 0\.\.\.0, got 1\.", name, clip_of("GRAY8"), planes=1, **needed)
+    for twice in ([1, 1], [0, 1, 2, 1], [1, 0, 1]):
+        assert_refused(r"plane 1 is given twice\.", name, planes=twice, **needed)
+
+
+INTEGERS = [
+    ("DiffBlend", "lag", -100, 100, [101, -101, 2**31, 2**32 + 1, -(2**63)]),
+    ("Diffuse", "steps", 0, 100000, [-1, -(2**32) + 5, 2**32 + 5, 2**62]),
+]
+
+
+@pytest.mark.parametrize(("name", "argument", "low", "high", "values"), INTEGERS)
+def test_integers(core: Any, name: str, argument: str, low: int, high: int, values: list[int]) -> None:
+    """Not truncated to 32 bits: 2^32 + 1 is not 1."""
+    for value in values:
+        assert_out_of_range(name, argument, low, high, value)
+
+
+def test_lag_zero(core: Any) -> None:
+    assert_refused(r"lag must not be 0.*", "DiffBlend", lag=0)
+
+
+CHOICES = [
+    ("Diffuse", "diffusivity", ["linear", "exp", "rational", "charbonnier", "weickert", "tukey", "tv"], {}),
+    ("Diffuse", "scheme", ["auto", "explicit", "fed", "aos", "exact"], {}),
+    ("Decay", "mode", ["mean", "max", "min", "sum", "fade"], REQUIRED["Decay"]),
+]
+
+
+@pytest.mark.parametrize(("name", "argument", "names", "others"), CHOICES)
+@pytest.mark.parametrize("value", ["foo", "", "Linear", "MEAN", "auto ", "linearly", "x" * 5000])
+def test_choices(core: Any, name: str, argument: str, names: list[str], others: Args, value: str) -> None:
+    """The message lists every name, and quotes what was given; a very long one may be cut off."""
+    with pytest.raises(vs.Error) as raised:
+        call(name, **{argument: value}, **others)
+    message = re.fullmatch(rf'{name}: {argument} must be one of (.*), got "(.*)\.', str(raised.value))
+    assert message, str(raised.value)
+    assert sorted(message[1].split(", ")) == sorted(names)
+    assert message[2].startswith(value[:50])
+
+
+NOT_YET: list[tuple[str, Args]] = [
+    *(("Diffuse", {"diffusivity": d}) for d in ("charbonnier", "weickert", "tukey", "tv")),
+    *(("Diffuse", {"scheme": s}) for s in ("aos", "exact")),
+    ("Diffuse", {"k": 0.0}),
+    ("Diffuse", {"k": [8.0, 0.0]}),
+    ("Diffuse", {"presmooth": 1.5}),
+    ("Diffuse", {"coupled": 1}),
+    *(("Decay", {"mode": m, "halflife": 5.0}) for m in ("min", "sum", "fade")),
+]
+
+
+@pytest.mark.parametrize(("name", "args"), NOT_YET, ids=str)
+def test_what_is_not_there_yet(core: Any, name: str, args: Args) -> None:
+    """A name of the final signature: an error that says so, and which argument it is about."""
+    argument = next(iter(args))
+    assert_refused(rf".*{argument}.*not available yet.*", name, **args)
+
+
+def test_guide_is_not_there_yet(core: Any) -> None:
+    assert_refused(r".*guide.*not available yet.*", "Diffuse", guide=clip_of())
+
+
+@pytest.mark.parametrize("argument", ["presmooth"])
+@pytest.mark.parametrize("value", [math.nan, math.inf, -1.0])
+def test_reserved_numbers_are_checked(core: Any, argument: str, value: float) -> None:
+    assert_refused(rf".*{argument}.*", "Diffuse", **{argument: value})
+
+
+@pytest.mark.parametrize("time", [0.26, 2.0, 10.0, 12.3, 10000.0])
+def test_unstable_steps(core: Any, time: float) -> None:
+    """The message says how many steps are stable, or the scheme that always is; that many then are."""
+    enough = math.ceil(4 * time)
+    assert_refused(rf".*\b{enough}\b.*fed.*", "Diffuse", time=time, scheme="explicit", steps=enough - 1)
+    assert call("Diffuse", time=time, scheme="explicit", steps=enough).num_frames == 3
+
+
+def test_ref_and_lag_exclude_each_other(core: Any) -> None:
+    assert_refused(r"(?=.*\bref\b)(?=.*\blag\b).*", "DiffBlend", ref=clip_of(), lag=1)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [("YUV444P8", 16, 18), ("YUV444P8", 18, 16), ("YUV444P16", 16, 16), ("YUV420P8", 16, 16), ("GRAY8", 16, 16),
+     ("RGB24", 16, 16), ("GRAY32", 16, 16)],
+    ids=str,
+)  # fmt: skip
+def test_ref_must_match(core: Any, other: tuple[str, int, int]) -> None:
+    assert_refused(r".*\bref\b.*|Input clip must be .*", "DiffBlend", ref=clip_of(*other))
+
+
+def test_ref_must_be_constant(core: Any) -> None:
+    mixed = core.std.Splice([clip_of(), clip_of(width=18)], mismatch=True)
+    assert_refused(r".*\bref\b.*|Input clip must be .*", "DiffBlend", ref=mixed)
+
+
+@pytest.mark.parametrize("args", [{}, {"rate": 0.1, "halflife": 5.0}, {"mode": "max"}], ids=str)
+def test_rate_or_halflife(core: Any, args: Args) -> None:
+    """Exactly one of the two."""
+    assert_refused(r"(?=.*\brate\b)(?=.*\bhalflife\b).*", "Decay", **args)
+
+
+@pytest.mark.parametrize("name", FILTERS)
+def test_unknown_and_missing_arguments(core: Any, name: str) -> None:
+    """VapourSynth's own checks know the signature."""
+    with pytest.raises(vs.Error):
+        call(name, foo=1, **REQUIRED.get(name, {}))
+    with pytest.raises(vs.Error):
+        getattr(core.vdiff, name)(**REQUIRED.get(name, {}))
+
+
+@pytest.mark.parametrize("name", FILTERS)
+def test_a_refusal_leaves_nothing_behind(core: Any, name: str) -> None:
+    """Clips of refused calls are freed: their memory is back."""
+    before = core.used_cache_size
+    for _ in range(50):
+        clip = core.std.BlankClip(format=vs.YUV444P8, width=256, height=256, length=1, keep=True)
+        clip.get_frame(0).close()
+        with pytest.raises(vs.Error):
+            call(name, clip, planes=7, **REQUIRED.get(name, {}))
+        del clip
+    assert core.used_cache_size <= before + 256 * 256 * 4
+
+
+def test_parameters_that_may_ask_for_much_do_not_allocate(core: Any) -> None:
+    """The longest memory and the most steps are created at once, without reserving frames for them."""
+    before = core.used_cache_size
+    call("Decay", halflife=100000)
+    call("DiffBlend", lag=-100)
+    call("Diffuse", time=10000)
+    assert core.used_cache_size == before

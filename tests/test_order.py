@@ -1,0 +1,354 @@
+"""The output is the same bytes in whatever order and from however many threads frames are requested.
+
+Filters run without a cache here, so that each request is computed anew. Long clips are loops of 61 random frames: the
+period has no divisor in common with any block of a filter, and looping costs nothing.
+"""
+
+from __future__ import annotations
+
+import gc
+import time
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+import vapoursynth as vs
+
+from cases import CASES, FILTERS, ONE_EACH, Case
+from reference import decay as reference
+from support import (
+    Video,
+    cached,
+    fingerprint,
+    make_clip,
+    planes_of,
+    random_frames,
+    read,
+    read_frame,
+    source,
+    uncached,
+)
+
+PERIOD = 61
+HALFLIVES = {0.5: 150, 2.0: 150, 5.0: 250, 13.5: 400, 40.0: 1100, 200.0: 4000}
+"""Half-lives and a number of frames above twice the memory at 8 bit."""
+
+Bytes = tuple[bytes, ...]
+Order = Callable[[np.random.Generator, int], Sequence[int]]
+
+
+def decay(halflife: float, mode: str) -> Case:
+    """A case of the filter with memory."""
+    return Case("Decay", {"halflife": halflife, "mode": mode}, FILTERS["Decay"][0])
+
+
+DECAYS = [decay(halflife, mode) for halflife in HALFLIVES for mode in ("mean", "max")]
+SHORT = [*CASES, decay(5.0, "mean"), decay(5.0, "max")]
+
+
+def length(case: Case) -> int:
+    """Frames that are enough for a case."""
+    return HALFLIVES.get(case.args.get("halflife", 0.0), 150)
+
+
+def looped(rng: np.random.Generator, video: Video, count: int, starts: Iterable[int] = ()) -> Any:
+    """`count` frames, scenes beginning at `starts`."""
+    std = vs.core.std
+    period = cached(make_clip(video, random_frames(rng, video, PERIOD)), PERIOD + 3)
+    clip = std.Loop(period, count // PERIOD + 1)[:count]
+    for start in starts:
+        mark = std.SetFrameProps(clip[start], _SceneChangePrev=1)
+        before = [clip[:start]] if start else []
+        after = [clip[start + 1 :]] if start + 1 < count else []
+        clip = std.Splice([*before, mark, *after])
+    return clip
+
+
+def linear(clip: Any) -> list[Bytes]:
+    """All frames, requested in order, one at a time."""
+    return [fingerprint(read_frame(clip, n)) for n in range(clip.num_frames)]
+
+
+def mismatches(clip: Any, order: Iterable[int], wanted: Sequence[Bytes]) -> list[int]:
+    """Frames, requested one at a time in this order, that are not what they should be."""
+    return [n for n in order if fingerprint(read_frame(clip, n)) != wanted[n]]
+
+
+def at_random(rng: np.random.Generator, count: int) -> Sequence[int]:
+    """Anywhere, some of them twice."""
+    order = rng.integers(0, count, 14).tolist()
+    return [*order, order[3], order[3], order[0]]
+
+
+def backwards(rng: np.random.Generator, count: int) -> Sequence[int]:
+    """From some frame down, then from the end down."""
+    middle = int(rng.integers(20, count - 20))
+    return [*range(middle, middle - 12, -1), *range(count - 1, count - 5, -1)]
+
+
+def interleaved(rng: np.random.Generator, count: int) -> Sequence[int]:
+    """Three readers take turns."""
+    readers = rng.integers(0, count - 12, 3)
+    return [int(reader) + n for n in range(12) for reader in readers]
+
+
+def in_jumps(rng: np.random.Generator, count: int) -> Sequence[int]:
+    """Forward, with steps of 1...5 and now and then a long one; then the first frames again."""
+    steps = rng.choice([1, 1, 1, 2, 3, 5, 40], 30)
+    return [*(int(n) for n in np.cumsum(steps) if n < count), 1, 0, count - 1]
+
+
+ORDERS: list[Order] = [at_random, backwards, interleaved, in_jumps]
+every_order = pytest.mark.parametrize("order", ORDERS, ids=lambda order: order.__name__)
+
+
+@every_order
+@pytest.mark.parametrize("case", [*ONE_EACH, *DECAYS], ids=str)
+def test_order_of_requests(core: Any, rng: np.random.Generator, case: Case, order: Order) -> None:
+    count = length(case)
+    clip = looped(rng, Video("YUV420P8", 22, 10), count)
+    wanted = linear(uncached(case.apply(clip)))
+    assert mismatches(uncached(case.apply(clip)), order(rng, count), wanted) == []
+
+
+@every_order
+@pytest.mark.parametrize("name", ["GRAYS", "YUV420P10", "GRAY16", "YUV444PH"])
+@pytest.mark.parametrize("mode", ["mean", "max"])
+def test_order_in_other_formats(core: Any, rng: np.random.Generator, mode: str, name: str, order: Order) -> None:
+    case = decay(13.5, mode)
+    clip = looped(rng, Video(name, 22, 10), 600)
+    wanted = linear(uncached(case.apply(clip)))
+    assert mismatches(uncached(case.apply(clip)), order(rng, 600), wanted) == []
+
+
+@every_order
+@pytest.mark.parametrize("scenechange", [0, 1])
+@pytest.mark.parametrize("case", [*SHORT, decay(40.0, "mean"), decay(40.0, "max")], ids=str)
+def test_order_with_cuts(core: Any, rng: np.random.Generator, case: Case, scenechange: int, order: Order) -> None:
+    """Cuts anywhere, next to each other, at the first and the last frame."""
+    count = length(case)
+    starts = sorted({0, 70, 71, 73, count - 1, *rng.integers(1, count - 1, 3).tolist()})
+    clip = looped(rng, Video("YUV420P8", 22, 10), count, starts)
+    more: dict[str, Any] = {} if case.filter == "Diffuse" else {"scenechange": scenechange}
+    wanted = linear(uncached(case.apply(clip, **more)))
+    assert mismatches(uncached(case.apply(clip, **more)), order(rng, count), wanted) == []
+
+
+@pytest.mark.parametrize("case", DECAYS, ids=str)
+def test_linear_is_the_reference_of_orders(core: Any, rng: np.random.Generator, case: Case) -> None:
+    """What orders are compared with does change with the past: else the tests above would show nothing."""
+    clip = looped(rng, Video("GRAY8", 16, 8), 20)
+    assert linear(case.apply(clip)) != linear(clip)
+
+
+# Threads.
+
+
+@pytest.mark.parametrize("count", [1, 2, 4])
+@pytest.mark.parametrize("case", [*SHORT, decay(40.0, "mean"), decay(40.0, "max")], ids=str)
+def test_threads(threads: Any, rng: np.random.Generator, case: Case, count: int) -> None:
+    """Frames in playback order, as many in flight as there are threads and more."""
+    clip = looped(rng, Video("YUV420P8", 33, 17), 300, starts=(90,))
+    threads.num_threads = 1
+    wanted = linear(uncached(case.apply(clip)))
+    threads.num_threads = count
+    out = uncached(case.apply(clip))
+    result = [fingerprint(frame) for frame in read(out, ahead=3 * count)]
+    assert result == wanted
+
+
+@pytest.mark.parametrize("count", [1, 2, 4])
+@pytest.mark.parametrize("case", [*SHORT, decay(40.0, "mean"), decay(40.0, "max")], ids=str)
+def test_many_requests_at_once(threads: Any, rng: np.random.Generator, case: Case, count: int) -> None:
+    """Hundreds outstanding at once, in no order, each frame up to three times."""
+    clip = looped(rng, Video("YUV420P8", 33, 17), 150, starts=(60,))
+    wanted = linear(uncached(case.apply(clip)))
+    threads.num_threads = count
+    out = uncached(case.apply(clip))
+    order = rng.permutation(np.repeat(np.arange(150), rng.integers(1, 4, 150))).tolist()
+    futures = [(n, out.get_frame_async(n)) for n in order]
+    assert [n for n, future in futures if fingerprint(planes_of(future.result())) != wanted[n]] == []
+
+
+@pytest.mark.parametrize("case", [*SHORT, decay(13.5, "mean"), decay(13.5, "max")], ids=str)
+def test_slow_upstream_out_of_order(threads: Any, rng: np.random.Generator, seed: int, case: Case) -> None:
+    """Four sources, each with its own random delay, take turns: their frames arrive in an order of chance."""
+    video = Video("YUV420P8", 20, 12)
+    frames = random_frames(rng, video, 96)
+    wanted = linear(uncached(case.apply(make_clip(video, frames, starts=(50,)))))
+
+    def part(i: int) -> Any:
+        delays = np.random.default_rng([seed, i]).exponential(0.001, 24)
+
+        def serve(n: int) -> list[Any]:
+            time.sleep(delays[n])
+            return frames[4 * n + i]
+
+        return source(video, 24, serve, lambda n: {"_SceneChangePrev": int(4 * n + i == 50)})
+
+    threads.num_threads = 4
+    clip = uncached(vs.core.std.Interleave([uncached(part(i)) for i in range(4)]))
+    out = uncached(case.apply(clip))
+    assert [fingerprint(frame) for frame in read(out, ahead=12)] == wanted
+
+
+# What stands after the filter.
+
+
+@pytest.mark.parametrize("case", [*SHORT, decay(40.0, "mean"), decay(40.0, "max")], ids=str)
+def test_trim_after_the_filter(core: Any, rng: np.random.Generator, case: Case) -> None:
+    """A range that starts anywhere is that part of the whole."""
+    count = length(case)
+    clip = looped(rng, Video("YUV420P8", 22, 10), count)
+    wanted = linear(case.apply(clip))
+    for first in (1, 17, 18, 19, *rng.integers(20, count - 10, 3).tolist(), count - 3):
+        assert linear(case.apply(clip)[first : first + 9]) == wanted[first : first + 9], f"from frame {first}"
+
+
+@pytest.mark.parametrize("keep", [False, True], ids=["uncached", "cached"])
+@pytest.mark.parametrize("distance", [1, 20, 71])
+@pytest.mark.parametrize("case", [*SHORT, decay(13.5, "mean"), decay(13.5, "max")], ids=str)
+def test_two_consumers(core: Any, rng: np.random.Generator, case: Case, distance: int, keep: bool) -> None:
+    """One node read at two positions in the same graph, and by a third reader that goes backwards."""
+    clip = looped(rng, Video("GRAY8", 22, 10), 140)
+    wanted = linear(case.apply(clip))
+    out = case.apply(clip)
+    if not keep:
+        uncached(out)
+    span = 140 - distance
+    pairs = core.std.Interleave([out[:span], out[distance:], core.std.Reverse(out)[:span]])
+    result = [fingerprint(frame) for frame in read(pairs, ahead=8)]
+    assert result[0::3] == wanted[:span]
+    assert result[1::3] == wanted[distance:]
+    assert result[2::3] == wanted[: distance - 1 : -1]
+
+
+# An upstream that fails.
+
+
+def fragile(clip: Any, bad: int) -> tuple[Any, set[int]]:
+    """A clip whose frame `bad` cannot be had as long as it is in the set that comes with it."""
+    broken = {bad}
+
+    def select(n: int, f: Any) -> Any:
+        if n in broken:
+            raise RuntimeError("frame cannot be decoded")
+        return f
+
+    return uncached(vs.core.std.ModifyFrame(clip, clip, select)), broken
+
+
+def may_fail(case: Case, bad: int) -> range:
+    """The frames that may depend on frame `bad`."""
+    if case.filter == "Diffuse":
+        return range(bad, bad + 1)
+    if case.filter == "DiffBlend":  # frames between n and n - lag tell whether there is a cut
+        lag = case.args.get("lag", 1)
+        return range(bad + min(lag, 0), bad + max(lag, 0) + 1)
+    q = reference.factor(rate=case.args.get("rate"), halflife=case.args.get("halflife"))
+    return range(bad, bad + 2 * reference.memory(q, 255))
+
+
+def outcome(request: Callable[[], Any]) -> Bytes | None:
+    """The frame's bytes, or None if it failed with upstream's message."""
+    try:
+        with request() as frame:
+            return fingerprint(planes_of(frame))
+    except vs.Error as error:
+        assert "frame cannot be decoded" in str(error)
+        return None
+
+
+def assert_failures_are_local(got: dict[int, Bytes | None], wanted: list[Bytes], bad: int, allowed: range) -> None:
+    """The bad frame failed, others only where they may, and what did not fail is right."""
+    assert got[bad] is None
+    assert [n for n, frame in got.items() if frame is None and n not in allowed] == []
+    assert [n for n, frame in got.items() if frame is not None and frame != wanted[n]] == []
+
+
+@pytest.mark.parametrize("at_once", [False, True], ids=["in turn", "at once"])
+@pytest.mark.parametrize("case", [*CASES, decay(5.0, "mean"), decay(5.0, "max")], ids=str)
+def test_upstream_error(core: Any, rng: np.random.Generator, case: Case, at_once: bool) -> None:
+    """Frames that do not depend on the bad one are right; all are, once upstream is well again."""
+    bad = 50
+    allowed = may_fail(case, bad)
+    count = max(allowed.stop, bad) + 15
+    clip = looped(rng, Video("YUV420P8", 22, 10), count)
+    wanted = linear(case.apply(clip))
+    weak, broken = fragile(clip, bad)
+    out = uncached(case.apply(weak))
+    if at_once:
+        futures = {n: out.get_frame_async(n) for n in range(count)}
+        got = {n: outcome(future.result) for n, future in futures.items()}
+    else:
+        got = {n: outcome(lambda n=n: out.get_frame(n)) for n in range(count)}  # type: ignore[misc]
+    assert_failures_are_local(got, wanted, bad, allowed)
+    seeks = rng.permutation(count)[:30].tolist()
+    got = {n: outcome(lambda n=n: out.get_frame(n)) for n in [*seeks, bad]}  # type: ignore[misc]
+    assert_failures_are_local(got, wanted, bad, allowed)
+    broken.clear()
+    assert mismatches(out, [bad + 1, bad, *range(bad + 2, count), *range(bad)], wanted) == []
+
+
+@pytest.mark.parametrize("mode", ["mean", "max"])
+def test_a_cut_ends_an_upstream_error(core: Any, rng: np.random.Generator, mode: str) -> None:
+    """In playback, frames from the next cut on are right."""
+    case, bad, cut = decay(13.5, mode), 30, 33
+    clip = looped(rng, Video("GRAY8", 22, 10), 60, starts=(cut,))
+    wanted = linear(case.apply(clip))
+    out = uncached(case.apply(fragile(clip, bad)[0]))
+    got = {n: outcome(lambda n=n: out.get_frame(n)) for n in range(60)}  # type: ignore[misc]
+    assert_failures_are_local(got, wanted, bad, range(bad, cut))
+
+
+# Memory.
+
+
+def counted(video: Video, count: int, samples: list[int]) -> Any:
+    """A clip of new frames; the memory that all live frames take is noted at each request."""
+    fresh = uncached(
+        vs.core.std.BlankClip(format=video.format.id, width=video.width, height=video.height, length=count)
+    )
+
+    def note(n: int, f: Any) -> Any:
+        samples.append(vs.core.used_cache_size)
+        return f
+
+    return uncached(vs.core.std.ModifyFrame(fresh, fresh, note))
+
+
+@pytest.mark.parametrize("halflife", [5.0, 40.0, 200.0])
+@pytest.mark.parametrize("mode", ["mean", "max"])
+def test_a_seek_holds_few_frames(core: Any, mode: str, halflife: float) -> None:
+    """At most 32 frames are alive at any time, though thousands are needed."""
+    video = Video("GRAY8", 512, 256)
+    samples: list[int] = []
+    gc.collect()
+    before = core.used_cache_size
+    count = HALFLIVES[halflife]
+    out = uncached(decay(halflife, mode).apply(counted(video, count, samples)))
+    for n in (count - 1, count // 2, 3, count - 2):
+        out.get_frame(n).close()
+    frame = video.width * video.height
+    assert len(samples) > 30
+    assert max(samples) - before >= frame, "nothing was counted"
+    assert (max(samples) - before) / frame <= 32.5
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_every_frame_is_freed(core: Any, rng: np.random.Generator, case: Case) -> None:
+    """After playback, seeks and errors no frame is left behind."""
+
+    def use() -> None:
+        video = Video("YUV420P8", 64, 64)
+        out = case.apply(fragile(looped(rng, video, 90), 40)[0])
+        for n in (*range(30), 70, 41, 40, 12, 40, 41, 80):
+            outcome(lambda n=n: out.get_frame(n))  # type: ignore[misc]
+
+    gc.collect()
+    core.clear_cache()
+    before = core.used_cache_size
+    use()
+    gc.collect()
+    assert core.used_cache_size == before

@@ -1,0 +1,182 @@
+"""Every CPU level gives the same bytes: each library is loaded into one core, under a name of its own.
+
+VapourSynth picks a level by the file's suffix; so that each one is really the one that is asked for, the libraries are
+copied to names without a suffix.
+"""
+
+from __future__ import annotations
+
+import platform
+import shutil
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import vapoursynth as vs
+
+from cases import CASES, FILTERS, Case
+from support import FORMATS, SIZES, Video, assert_same, make_clip, random_frames, read
+
+X86_64 = platform.machine().lower() in ("x86_64", "amd64")
+FLAGS: dict[str, set[str]] = {
+    "base": set(),
+    "avx2": {"avx", "avx2", "bmi1", "bmi2", "f16c", "fma", "abm", "movbe"},
+    "avx512": {"avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"},
+}
+"""The levels of a build, and what of /proc/cpuinfo each needs beyond the level before it."""
+LEVELS = tuple(FLAGS) if X86_64 else ("base",)
+RANDOM_RUNS = 12
+
+
+def cpu_flags() -> set[str]:
+    """The CPU's features, as Linux calls them."""
+    for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+        if line.startswith("flags"):
+            return set(line.split(":", 1)[1].split())
+    return set()
+
+
+def missing(level: str) -> set[str]:
+    """What this CPU lacks for a level."""
+    needed = set().union(*(FLAGS[name] for name in LEVELS[: LEVELS.index(level) + 1]))
+    return needed - cpu_flags() if needed else set()
+
+
+def library(folder: Path, level: str) -> Path:
+    """The file of a level."""
+    return folder / ("libvdiff.so" if level == "base" else f"libvdiff.{level}.so")
+
+
+@pytest.fixture(scope="session")
+def installed(core: Any) -> Path:
+    """The folder of the installed plugin."""
+    return Path(core.vdiff.plugin_path).parent
+
+
+@pytest.fixture(scope="session")
+def namespaces(core: Any, installed: Path, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """Namespaces of all levels that this CPU can run, base first. A level that it lacks is reported by name."""
+    folder = tmp_path_factory.mktemp("levels")
+    loaded = []
+    for level in LEVELS:
+        if lacks := missing(level):
+            warnings.warn(f"level {level} is not compared: this CPU lacks {' '.join(sorted(lacks))}", stacklevel=1)
+            continue
+        copy = folder / f"level_{level}.so"
+        shutil.copy(library(installed, level), copy)
+        name = f"vdiff_{level}"
+        core.std.LoadPlugin(str(copy), forcens=name, forceid=f"test.{name}")
+        assert Path(getattr(core, name).plugin_path).name == copy.name
+        loaded.append(name)
+    return loaded
+
+
+def test_levels_are_installed(installed: Path) -> None:
+    """Exactly the levels of this architecture, and the manifest that makes VapourSynth choose among them."""
+    assert {file.name for file in installed.glob("*.so")} == {library(installed, level).name for level in LEVELS}
+    assert (installed / "manifest.vs").read_text(encoding="utf-8").split("\n")[:2] == [
+        "[VapourSynth Manifest V1]",
+        "libvdiff",
+    ]
+
+
+def test_levels_are_different_code(installed: Path) -> None:
+    """Else comparing them would prove nothing."""
+    assert len({library(installed, level).read_bytes() for level in LEVELS}) == len(LEVELS)
+
+
+def test_the_best_level_is_chosen(core: Any, installed: Path) -> None:
+    best = [level for level in LEVELS if not missing(level)][-1]
+    assert Path(core.vdiff.plugin_path) == library(installed, best)
+
+
+def compare(namespaces: list[str], case: Case, video: Video, rng: np.random.Generator) -> None:
+    """All levels on the same random clip."""
+    clip = make_clip(video, random_frames(rng, video, 6), starts=(4,))
+    base = read(case.apply(clip, namespace=namespaces[0]))
+    for name in namespaces[1:]:
+        assert_same(read(case.apply(clip, namespace=name)), base, f"{name} {case} {video}")
+
+
+def test_base_is_compared(namespaces: list[str]) -> None:
+    assert namespaces[0] == "vdiff_base"
+    assert len(namespaces) == len([level for level in LEVELS if not missing(level)])
+
+
+@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_levels_agree(namespaces: list[str], rng: np.random.Generator, case: Case, name: str) -> None:
+    for width, height in ((67, 21), *SIZES[2:6]):
+        compare(namespaces, case, Video(name, width, height), rng)
+
+
+def diffuse_arguments(rng: np.random.Generator) -> dict[str, Any]:
+    """Random valid arguments of Diffuse."""
+    time = float(rng.uniform(0.0, 6.0))
+    schemes: list[dict[str, Any]] = [
+        {"scheme": "auto"},
+        {"scheme": "fed", "steps": int(rng.integers(1, 5))},
+        {"scheme": "explicit", "steps": int(np.ceil(4 * time)) + int(rng.integers(1, 9))},
+    ]
+    return {
+        "time": time,
+        "k": [float(10.0 ** rng.uniform(-2, 3)) for _ in range(3)],
+        "diffusivity": str(rng.choice(["linear", "exp", "rational"])),
+        **schemes[rng.integers(0, len(schemes))],
+    }
+
+
+def diffblend_arguments(rng: np.random.Generator) -> dict[str, Any]:
+    """Random valid arguments of DiffBlend."""
+    return {
+        "alpha": [float(rng.uniform(-1, 4)) for _ in range(3)],
+        "threshold": [float(rng.uniform(0, 30)) for _ in range(3)],
+        "limit": [float(rng.uniform(0, 255)) for _ in range(3)],
+        "lag": int(rng.choice([-3, -1, 1, 2, 5])),
+    }
+
+
+def decay_arguments(rng: np.random.Generator) -> dict[str, Any]:
+    """Random valid arguments of Decay."""
+    return {"halflife": float(10.0 ** rng.uniform(-1, 2.5)), "mode": str(rng.choice(["mean", "max"]))}
+
+
+ARGUMENTS: dict[str, Callable[[np.random.Generator], dict[str, Any]]] = {
+    "Diffuse": diffuse_arguments,
+    "DiffBlend": diffblend_arguments,
+    "Decay": decay_arguments,
+}
+
+
+@pytest.mark.parametrize("run", range(RANDOM_RUNS))
+@pytest.mark.parametrize("name", FILTERS)
+def test_levels_agree_on_random_arguments(namespaces: list[str], rng: np.random.Generator, name: str, run: int) -> None:
+    case = Case(name, ARGUMENTS[name](rng), FILTERS[name][0])
+    for name_of_format in rng.choice(FORMATS, 4, replace=False):
+        width, height = (int(size) for size in rng.integers(1, 140, 2))
+        compare(namespaces, case, Video(str(name_of_format), width, height), rng)
+
+
+def test_every_filter_is_compared(core: Any) -> None:
+    """The plugin's filters, the table of cases and the random arguments are the same list."""
+    assert {f.name for f in core.vdiff.functions()} == set(FILTERS) == set(ARGUMENTS)
+
+
+def test_all_levels_have_the_same_functions(core: Any, namespaces: list[str]) -> None:
+    signatures = [
+        {f.name: (f.signature, f.return_signature) for f in getattr(core, name).functions()} for name in namespaces
+    ]
+    assert signatures == [signatures[0]] * len(signatures)
+    assert all(returned == "clip:vnode;" for _, returned in signatures[0].values())
+
+
+def test_version_is_the_package_s(core: Any, namespaces: list[str]) -> None:
+    from importlib.metadata import version
+
+    major, minor = version("vapoursynth-vdiff").split(".")[:2]
+    for name in ("vdiff", *namespaces):
+        assert tuple(getattr(core, name).version) == (int(major), int(minor))
+    assert isinstance(core.vdiff, vs.Plugin)
