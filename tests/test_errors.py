@@ -180,12 +180,12 @@ def test_ref_and_lag_exclude_each_other(core: Any) -> None:
     ids=str,
 )  # fmt: skip
 def test_ref_must_match(core: Any, other: tuple[str, int, int]) -> None:
-    assert_refused(r".*\bref\b.*|Input clip must be .*", "DiffBlend", ref=clip_of(*other))
+    assert_refused(r"ref must .*", "DiffBlend", ref=clip_of(*other))
 
 
 def test_ref_must_be_constant(core: Any) -> None:
     mixed = core.std.Splice([clip_of(), clip_of(width=18)], mismatch=True)
-    assert_refused(r".*\bref\b.*|Input clip must be .*", "DiffBlend", ref=mixed)
+    assert_refused(r"ref must .*", "DiffBlend", ref=mixed)
 
 
 @pytest.mark.parametrize("args", [{}, {"rate": 0.1, "halflife": 5.0}, {"mode": "max"}], ids=str)

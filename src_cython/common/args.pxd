@@ -128,6 +128,7 @@ cdef inline VSNode *clip_arg(Args *a, const char *key, Pixels *pixels) noexcept 
     """The clip, refused unless its format is one that every filter takes. The caller frees it, also after a failure."""
     cdef char text[MESSAGE]
     cdef char format_name[32]
+    cdef const char *subject = key
     cdef VSNode *node = a.api.mapGetNode(a.given, key, 0, NULL)
     cdef const VSVideoInfo *vi = a.api.getVideoInfo(node)
     cdef const VSVideoFormat *f = &vi.format
@@ -139,8 +140,10 @@ cdef inline VSNode *clip_arg(Args *a, const char *key, Pixels *pixels) noexcept 
         return node
     if not constant or not a.api.getVideoFormatName(f, format_name):
         snprintf(format_name, sizeof(format_name), b"variable")
-    snprintf(text, MESSAGE,
-             b"Input clip must be constant format 8..16 bit integer or 16-32 bit float, passed %s.", format_name)
+    if strcmp(key, b"clip") == 0:
+        subject = b"Input clip"
+    snprintf(text, MESSAGE, b"%s must be constant format 8..16 bit integer or 16-32 bit float, passed %s.",
+             subject, format_name)
     fail(a, text)
     pixels[0] = describe_pixels(False, 8)
     return node
