@@ -23,6 +23,7 @@ from support import (
     make_clip,
     random_frames,
     read,
+    read_gray,
     stack,
 )
 
@@ -364,6 +365,46 @@ def test_a_cut_starts_anew(core: Any, rng: np.random.Generator, mode: str) -> No
     wanted, noise = FILTERS["Decay"][0](stack(frames[21:], 0), video.samples(0), 0, (), {"halflife": 9, "mode": mode})
     assert_stored(stack(whole[21:], 0).astype(np.uint16), wanted, video.samples(0), noise)
     assert_same([whole[21]], [frames[21]])
+
+
+@pytest.mark.parametrize("halflife", [12.0, 17.0])
+def test_black_that_rises(core: Any, halflife: float) -> None:
+    """A trail from a full-range frame in frames of limited range ends at the peak, not beyond."""
+    white, dark = (np.full((3, 5), value, np.uint8) for value in (255, 20))
+    clip = make_clip(
+        Video("GRAY8", 5, 3), [[white], [dark], [dark]], props=[{"_Range": 1}, {"_Range": 0}, {"_Range": 0}]
+    )
+    out = core.vdiff.Decay(clip, halflife=halflife, mode="max")
+    assert read_gray(out, 1)[0, 0] == 255
+    assert abs(read_gray(out, 2)[0, 0] - (16 + 255 * 2 ** (-2 / halflife))) <= 1
+
+
+@pytest.mark.parametrize("plane", [0, 1])
+def test_no_number_leaves_no_trail(core: Any, plane: int) -> None:
+    """A NaN in `max` shows where it is; the trail that it interrupts goes on beside it."""
+    video = Video("YUV444PS", 3, 2)
+    frames = [[np.zeros(video.shape(p), np.float32) for p in video.planes] for _ in range(4)]
+    frames[0][plane][0, 0] = 0.4
+    frames[1][plane][:] = np.nan
+    out = [frame[plane] for frame in read(core.vdiff.Decay(make_clip(video, frames), halflife=1, mode="max"))]
+    assert np.isnan(out[1].flat[1:]).all()
+    assert np.allclose(out[2].flat, [0.1, 0, 0, 0, 0, 0])
+
+
+@pytest.mark.parametrize(
+    ("name", "halflife"), [("GRAY16", 1000.0), ("GRAY16", 20.0), ("GRAYS", 5000.0), ("GRAY8", 1e5)]
+)
+def test_mean_creeps_up_to_its_goal(core: Any, name: str, halflife: float) -> None:
+    """A small step is followed, however small the part of it that a frame adds."""
+    count = int(min(3 * halflife, 6000))
+    samples = Video(name, 2, 1).samples(0)
+    peak = 1.0 if samples.is_float else 2.0**samples.bits - 1
+    x = np.r_[0.78125, np.full(count, 0.78125 + 10 / 65536 if samples.bits > 8 else 0.8)] * peak
+    stored = [samples.store(np.full((1, 2), value)) for value in x]
+    y = read_gray(core.vdiff.Decay(gray(*stored, name=name), halflife=halflife), count)[0, 0]
+    first, last = float(stored[0][0, 0]), float(stored[-1][0, 0])
+    wanted = last - (last - first) * 2 ** (-count / halflife)
+    assert abs(y - wanted) <= (0.6 if not samples.is_float else 2.0**-20)
 
 
 def test_defaults(core: Any, rng: np.random.Generator) -> None:

@@ -132,6 +132,16 @@ def test_alpha_zero_and_no_change_keep_every_pixel(core: Any, rng: np.random.Gen
     assert_same(read(core.vdiff.DiffBlend(make_clip(video, still), alpha=7)), still, "still clip")
 
 
+@pytest.mark.parametrize("limit", [255, 1000])
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_what_is_no_number_shows(core: Any, bad: float, limit: float) -> None:
+    """NaN in the other frame gives NaN, not a pixel that looks sound; an infinite difference is limited."""
+    r, x = (np.full((2, 3), value, np.float32) for value in (bad, 0.5))
+    y = read_gray(core.vdiff.DiffBlend(gray(r, x), alpha=0.5, limit=limit), 1)
+    assert np.isnan(y).all() if np.isnan(bad) else np.allclose(y, 0.5 - limit / 255)
+    assert (read_gray(core.vdiff.DiffBlend(gray(r, x), alpha=0), 1) == 0.5).all()
+
+
 def test_defaults(core: Any, rng: np.random.Generator) -> None:
     """Alpha 0.5, lag 1, threshold 0, limit 255, scenechange 1, all planes."""
     video = Video("YUV420P8", 36, 26)

@@ -171,6 +171,19 @@ def test_many_requests_at_once(threads: Any, rng: np.random.Generator, case: Cas
     assert [n for n, future in futures if fingerprint(planes_of(future.result())) != wanted[n]] == []
 
 
+@pytest.mark.parametrize("mode", ["mean", "max"])
+def test_many_seeks_at_once(threads: Any, rng: np.random.Generator, mode: str) -> None:
+    """Far more requests far apart than states are kept: they take turns, and each frame is right."""
+    case, count = decay(13.5, mode), 6000
+    clip = looped(rng, Video("GRAY8", 9, 5), count, starts=range(200, count, 331))
+    wanted = linear(case.apply(clip))
+    threads.num_threads = 2
+    out = uncached(case.apply(clip))
+    order = rng.permutation(count)[:60].tolist()
+    futures = [(n, out.get_frame_async(n)) for n in order]
+    assert [n for n, future in futures if fingerprint(planes_of(future.result())) != wanted[n]] == []
+
+
 @pytest.mark.parametrize("case", [*SHORT, decay(13.5, "mean"), decay(13.5, "max")], ids=str)
 def test_slow_upstream_out_of_order(threads: Any, rng: np.random.Generator, seed: int, case: Case) -> None:
     """Four sources, each with its own random delay, take turns: their frames arrive in an order of chance."""

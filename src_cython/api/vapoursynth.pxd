@@ -22,7 +22,6 @@ cdef extern from "VapourSynth4.h" nogil:
     int VAPOURSYNTH_API_VERSION
 
     enum VSColorFamily:
-        cfGray
         cfRGB
         cfYUV
 
@@ -41,7 +40,6 @@ cdef extern from "VapourSynth4.h" nogil:
     enum VSActivationReason:
         arInitial
         arAllFramesReady
-        arError
 
     ctypedef struct VSVideoFormat:
         int colorFamily
@@ -94,7 +92,6 @@ cdef extern from "VapourSynth4.h" nogil:
             const VSVideoFormat *format, int width, int height, const VSFrame **plane_src, const int *planes,
             const VSFrame *prop_src, VSCore *core) noexcept nogil
         void (*freeFrame)(const VSFrame *frame) noexcept nogil
-        const VSFrame *(*addFrameRef)(const VSFrame *frame) noexcept nogil
         const VSMap *(*getFramePropertiesRO)(const VSFrame *frame) noexcept nogil
         ptrdiff_t (*getStride)(const VSFrame *frame, int plane) noexcept nogil
         const uint8_t *(*getReadPtr)(const VSFrame *frame, int plane) noexcept nogil

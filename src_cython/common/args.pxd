@@ -4,7 +4,8 @@ The first thing wrong is reported, `Name: what is wrong, the limit, the value gi
 no-op: a filter reads all its arguments in a row and asks once, at the end, whether any failed.
 """
 
-from libc.math cimport isfinite
+from libc.math cimport fabs, isfinite
+from libc.stdint cimport int64_t
 from libc.stdio cimport snprintf
 from libc.string cimport memcmp, strcmp
 
@@ -50,11 +51,24 @@ cdef inline bint is_given(const Args *a, const char *key) noexcept nogil:
 
 cdef inline double checked(Args *a, const char *key, double value, double low, double high) noexcept nogil:
     cdef char text[MESSAGE]
-    if not (isfinite(value) and low <= value <= high):
+    if isfinite(value) and low <= value <= high:
+        return value
+    # Few digits, unless they would show the limit itself.
+    if fabs(value - low) <= 1e-9 * fabs(low) or fabs(value - high) <= 1e-9 * fabs(high):
+        snprintf(text, MESSAGE, b"%s must be %.10g...%.10g, got %.17g.", key, low, high, value)
+    else:
         snprintf(text, MESSAGE, b"%s must be %.10g...%.10g, got %.10g.", key, low, high, value)
-        fail(a, text)
-        return low
-    return value
+    fail(a, text)
+    return low
+
+
+cdef inline int checked_int(Args *a, const char *key, int64_t value, int low, int high) noexcept nogil:
+    cdef char text[MESSAGE]
+    if low <= value <= high:
+        return <int>value
+    snprintf(text, MESSAGE, b"%s must be %d...%d, got %lld.", key, low, high, <long long>value)
+    fail(a, text)
+    return low
 
 
 cdef inline double number(Args *a, const char *key, double default, double low, double high) noexcept nogil:
@@ -66,7 +80,7 @@ cdef inline double number(Args *a, const char *key, double default, double low, 
 cdef inline int integer(Args *a, const char *key, int default, int low, int high) noexcept nogil:
     if not is_given(a, key):
         return default
-    return <int>checked(a, key, <double>a.api.mapGetInt(a.given, key, 0, NULL), low, high)
+    return checked_int(a, key, a.api.mapGetInt(a.given, key, 0, NULL), low, high)
 
 
 cdef inline int choice(Args *a, const char *key, const char **options, int count, int default) noexcept nogil:
@@ -114,7 +128,7 @@ cdef inline void select_planes(Args *a, int planes, bint *process) noexcept nogi
     for p in range(PLANES):
         process[p] = count <= 0 and p < planes
     for i in range(count):
-        p = <int>checked(a, b"planes", <double>a.api.mapGetInt(a.given, b"planes", i, NULL), 0, planes - 1)
+        p = checked_int(a, b"planes", a.api.mapGetInt(a.given, b"planes", i, NULL), 0, planes - 1)
         if a.failed:
             return
         if process[p]:

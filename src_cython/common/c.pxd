@@ -10,6 +10,7 @@ cdef extern from * nogil:
     static inline float vdiff_minf(float a, float b) { return a < b ? a : b; }
     static inline float vdiff_maxf(float a, float b) { return a > b ? a : b; }
     static inline float vdiff_clampf(float v, float lo, float hi) { return vdiff_minf(vdiff_maxf(v, lo), hi); }
+    static inline float vdiff_limitf(float v, float limit) { return vdiff_minf(limit, vdiff_maxf(-limit, v)); }
 
     static inline float vdiff_float_of_bits(uint32_t u) { float f; __builtin_memcpy(&f, &u, 4); return f; }
     static inline uint32_t vdiff_bits_of_float(float f) { uint32_t u; __builtin_memcpy(&u, &f, 4); return u; }
@@ -25,10 +26,11 @@ cdef extern from * nogil:
     ctypedef const float *crow "const float *restrict"
     ctypedef float *row "float *restrict"
 
-    # A comparison with NaN is false, so each of these returns its second argument when the first is NaN.
+    # A comparison with NaN is false, so the second argument is returned when either is NaN.
     float minf "vdiff_minf"(float a, float b)
     float maxf "vdiff_maxf"(float a, float b)
-    float clampf "vdiff_clampf"(float v, float lo, float hi)
+    float clampf "vdiff_clampf"(float v, float lo, float hi)    # NaN: lo
+    float limitf "vdiff_limitf"(float v, float limit)           # to -limit...limit; NaN: NaN
 
     float float_of_bits "vdiff_float_of_bits"(uint32_t u)
     uint32_t bits_of_float "vdiff_bits_of_float"(float f)

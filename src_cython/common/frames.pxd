@@ -18,6 +18,14 @@ cdef inline VSFrame *new_output(
     return api.newVideoFrame2(&vi.format, vi.width, vi.height, plane_src, planes, src, core)
 
 
+cdef inline int plane_width(const VSVideoInfo *vi, int plane) noexcept nogil:
+    return vi.width >> (vi.format.subSamplingW if plane > 0 else 0)
+
+
+cdef inline int plane_height(const VSVideoInfo *vi, int plane) noexcept nogil:
+    return vi.height >> (vi.format.subSamplingH if plane > 0 else 0)
+
+
 cdef inline bint starts_scene(const VSFrame *frame, const VSAPI *api) noexcept nogil:
     cdef int error = 0
     return api.mapGetInt(api.getFramePropertiesRO(frame), b"_SceneChangePrev", 0, &error) != 0

@@ -17,8 +17,13 @@ frames ready one at a time, in any order, so nothing here needs a lock, and noth
   that are wanted to the outbox, until n is reached,
 - else asks for the next frames that cursor needs, a few at a time, and returns; the host calls again.
 
-All it ever asks for is frames that the output of n depends on, so an error upstream reaches no other output. A cursor
-with an unfinished request is left alone by the others, so requests far apart do not destroy each other's progress.
+A cursor with an unfinished request is left alone by the others, so requests far apart do not destroy each other's
+progress. Where too many of them are under way, a further one first helps the cursor that has the least left to do:
+every call brings some request nearer to its end, and none waits for nothing.
+
+What is asked for are the frames between the chain's start and n (and, when helping, those of another request). If a
+scene starts between them, that is known only when it arrives: an error upstream, less than two depths before n, may
+reach n although a cut lies between, unless a cursor that was right at the cut goes on to n, as in playback.
 """
 
 from libc.stddef cimport size_t
@@ -33,6 +38,7 @@ from common.scratch cimport aligned_memory
 
 cdef enum:
     IDLE_CURSORS = 3     # kept for readers that come back
+    BUSY_CURSORS = 8     # at work at a time, each with a state of its own
     BATCH = 16           # frames asked for at a time, by all unfinished requests together
     WANTED = 256
     OUTBOX = 64
@@ -114,9 +120,30 @@ cdef inline Cursor *spare_cursor(Recursion *r, int keep) noexcept nogil:
     return oldest if idle > keep else NULL
 
 
-cdef inline Cursor *cursor_for(Recursion *r, int n, bint starts) noexcept nogil:
-    """The cursor with the shortest way to n, a new one if none is on its way. NULL: out of memory.
+cdef inline int busy_cursors(const Recursion *r) noexcept nogil:
+    cdef const Cursor *c = r.cursors
+    cdef int busy = 0
+    while c != NULL:
+        busy += is_busy(c)
+        c = c.next
+    return busy
 
+
+cdef inline Cursor *nearly_done(const Recursion *r) noexcept nogil:
+    """The busy cursor with the least left to do."""
+    cdef Cursor *best = NULL
+    cdef Cursor *c = r.cursors
+    while c != NULL:
+        if is_busy(c) and (best == NULL or c.target - c.position < best.target - best.position):
+            best = c
+        c = c.next
+    return best
+
+
+cdef inline Cursor *cursor_for(Recursion *r, int n, bint starts, int *goal) noexcept nogil:
+    """The cursor to advance for n, and how far: to n, or to another request's frame that must be done with first.
+
+    It is the cursor with the shortest way to n, or a new one if none is on its way. NULL: out of memory.
     `starts`: frame n starts a scene.
     """
     cdef int start = n if starts else chain_start(r, n)
@@ -127,6 +154,10 @@ cdef inline Cursor *cursor_for(Recursion *r, int n, bint starts) noexcept nogil:
             if best == NULL or c.position > best.position:
                 best = c
         c = c.next
+    goal[0] = n
+    if best == NULL and busy_cursors(r) >= BUSY_CURSORS:
+        best = nearly_done(r)
+        goal[0] = best.target
     if best == NULL:
         best = spare_cursor(r, IDLE_CURSORS - 1)
         if best == NULL:
@@ -192,12 +223,7 @@ cdef inline void finish(Recursion *r, int n) noexcept nogil:
 
 cdef inline int batch_size(const Recursion *r) noexcept nogil:
     """How many frames a request may ask for: fewer the more requests are on their way, so that few are held in all."""
-    cdef int busy = 0
-    cdef const Cursor *c = r.cursors
-    while c != NULL:
-        busy += is_busy(c)
-        c = c.next
-    return max(1, BATCH // max(1, busy))
+    return max(1, BATCH // max(1, busy_cursors(r)))
 
 
 # Outputs computed on the way to another

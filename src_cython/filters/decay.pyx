@@ -18,7 +18,8 @@ from api.vapoursynth cimport (
     arAllFramesReady, arInitial, cfRGB, cfYUV, fmParallelRequests, rpGeneral)
 from common.args cimport (
     MESSAGE, PLANES, Args, choice, clip_arg, fail, integer, is_given, number, read_args, select_planes)
-from common.frames cimport frame_starts_scene, is_limited_range, new_output, starts_scene
+from common.frames cimport (
+    frame_starts_scene, is_limited_range, new_output, plane_height, plane_width, starts_scene)
 from common.pixels cimport HALF, SINGLE, Pixels
 from common.recursion cimport (
     BATCH, Cursor, Recursion, advance, batch_size, collect, cursor_for, deposit, finish, free_recursion, is_wanted,
@@ -81,19 +82,21 @@ cdef VSFrame *take_in(
 
 
 cdef const VSFrame *advance_to(
-        Decay *d, Cursor *c, int n, VSFrameContext *context, VSCore *core, const VSAPI *api) noexcept nogil:
-    """Advances through the frames that this call was given. The output for n, if that was reached."""
-    cdef const VSFrame *x = api.getFrameFilter(c.position + 1, d.clip, context)
+        Decay *d, Cursor *c, int goal, int n, VSFrameContext *context, VSCore *core, const VSAPI *api) noexcept nogil:
+    """Advances towards the goal through the frames that this call was given. The output for n, if it comes by."""
+    cdef const VSFrame *x
     cdef VSFrame *y
-    while x != NULL:
+    while c.position < goal:
+        x = api.getFrameFilter(c.position + 1, d.clip, context)
+        if x == NULL:
+            return NULL
         advance(&d.recursion, c, d.scenechange and starts_scene(x, api))
         y = take_in(d, c, x, c.serves and (c.position == n or is_wanted(&d.recursion, c.position)), core, api)
         api.freeFrame(x)
-        if c.position == n:
+        if c.position == n and c.serves:
             return y
         if y != NULL:
             deposit(&d.recursion, c.position, y, api)
-        x = api.getFrameFilter(c.position + 1, d.clip, context)
     return NULL
 
 
@@ -104,7 +107,8 @@ cdef const VSFrame *get_frame(
     cdef Recursion *r = &d.recursion
     cdef const VSFrame *y
     cdef Cursor *c
-    cdef int asked, m
+    cdef bint starts
+    cdef int goal, asked, m
     if reason == arInitial:
         want(r, n)
         api.requestFrameFilter(n, d.clip, context)
@@ -117,10 +121,15 @@ cdef const VSFrame *get_frame(
     if y != NULL:
         finish(r, n)
         return y
-    c = cursor_for(r, n, d.scenechange and frame_starts_scene(n, d.clip, context, api))
-    if c != NULL:
-        y = advance_to(d, c, n, context, core, api)
-    if c == NULL or c.position == n:
+    starts = d.scenechange and frame_starts_scene(n, d.clip, context, api)
+    c = cursor_for(r, n, starts, &goal)
+    while c != NULL:
+        y = advance_to(d, c, goal, n, context, core, api)
+        if goal == n or c.position < goal:
+            break
+        # Another request's frame is done, and its cursor free.
+        c = cursor_for(r, n, starts, &goal)
+    if c == NULL or (c.position == n and c.serves):
         if y == NULL:
             api.setFilterError(b"Decay: out of memory.", context)
         finish(r, n)
@@ -128,13 +137,17 @@ cdef const VSFrame *get_frame(
 
     # The frames asked for before are taken in, by this call or another: they are not held any longer. Frame n is.
     asked = <int><intptr_t>frame_data[0]
-    for m in range(asked, min(asked + BATCH, n)):
-        api.releaseFrameEarly(d.clip, m, context)
-    c.target = max(c.target, n)
+    if asked > 0:
+        for m in range(asked - 1, asked - 1 + BATCH):
+            if m != n:
+                api.releaseFrameEarly(d.clip, m, context)
+    c.target = max(c.target, goal)
     want(r, n)
-    frame_data[0] = <void *><intptr_t>(c.position + 1)
-    for m in range(c.position + 1, min(n, c.position + 1 + batch_size(r))):
-        api.requestFrameFilter(m, d.clip, context)
+    asked = c.position + 1
+    frame_data[0] = <void *><intptr_t>(asked + 1)
+    for m in range(asked, min(goal + 1, asked + batch_size(r))):
+        if m != n:
+            api.requestFrameFilter(m, d.clip, context)
     return NULL
 
 
@@ -160,8 +173,11 @@ cdef void create(const VSMap *given, VSMap *out, void *user, VSCore *core, const
     cdef const char *names[MODES]
     cdef char text[MESSAGE]
     cdef double rate
-    cdef int mode, width, height, p
+    cdef int mode, p
 
+    if d == NULL:
+        fail(&a, b"out of memory.")
+        return
     d.clip = clip_arg(&a, b"clip", &d.pixels)
     d.vi = api.getVideoInfo(d.clip)
     rate = read_rate(&a)
@@ -186,9 +202,7 @@ cdef void create(const VSMap *given, VSMap *out, void *user, VSCore *core, const
     for p in range(d.vi.format.numPlanes):
         d.plane_state[p] = d.recursion.state_size
         if d.process[p]:
-            width = d.vi.width >> (d.vi.format.subSamplingW if p > 0 else 0)
-            height = d.vi.height >> (d.vi.format.subSamplingH if p > 0 else 0)
-            d.recursion.state_size += state_row(width, &d.memory) * height
+            d.recursion.state_size += state_row(plane_width(d.vi, p), &d.memory) * plane_height(d.vi, p)
     needs.source = d.clip
     needs.requestPattern = rpGeneral
     api.createVideoFilter(out, b"Decay", d.vi, get_frame, free_instance, fmParallelRequests, &needs, 1, d, core)

@@ -88,6 +88,9 @@ cdef void create(const VSMap *given, VSMap *out, void *user, VSCore *core, const
     cdef Pixels ref_pixels
     cdef int planes, p
 
+    if d == NULL:
+        fail(&a, b"out of memory.")
+        return
     d.clip = clip_arg(&a, b"clip", &d.pixels)
     d.vi = api.getVideoInfo(d.clip)
     planes = d.vi.format.numPlanes
@@ -110,6 +113,7 @@ cdef void create(const VSMap *given, VSMap *out, void *user, VSCore *core, const
 
     for p in range(PLANES):
         d.blend[p] = describe_blend(alpha[p], threshold[p], limit[p], &d.pixels)
+        d.process[p] = d.process[p] and alpha[p] != 0
     needs[0].source = d.clip
     needs[0].requestPattern = rpGeneral if d.ref == NULL else rpStrictSpatial
     needs[1].source = d.ref

@@ -6,6 +6,7 @@ up to `time`, with no flux across the border. With g = 1 that is a Gaussian blur
 with a g that falls with the contrast of an edge, regions smooth and edges stay (Perona, Malik 1990).
 """
 
+from libc.math cimport ceil
 from libc.stddef cimport size_t
 from libc.stdio cimport snprintf
 from libc.stdlib cimport calloc, free
@@ -15,7 +16,7 @@ from api.vapoursynth cimport (
     arAllFramesReady, arInitial, fmParallel, rpStrictSpatial)
 from common.args cimport (
     MESSAGE, PLANES, Args, choice, clip_arg, fail, integer, is_given, number, per_plane, read_args, select_planes)
-from common.frames cimport new_output
+from common.frames cimport new_output, plane_height, plane_width
 from common.pixels cimport Pixels
 from common.scratch cimport Scratch, free_scratch, give_scratch, take_scratch
 from kernels.diffuse cimport (
@@ -106,8 +107,8 @@ cdef Steps read_steps(Args *a, double time, Diffusivity kind) noexcept nogil:
     if steps == 0:
         steps = accurate_euler_steps(time)
     if time > 0.25 * steps:
-        snprintf(text, MESSAGE, b"steps must be at least %.0f for scheme explicit to be stable at time %g, got %d: "
-                 b"take more steps or scheme fed.", 4 * time + 0.499999, time, steps)
+        snprintf(text, MESSAGE, b"steps must be at least %.0f for scheme explicit to be stable at time %.10g, got %d: "
+                 b"take more steps or scheme fed.", ceil(4 * time), time, steps)
         fail(a, text)
     return euler_steps(time, steps)
 
@@ -124,6 +125,9 @@ cdef void create(const VSMap *given, VSMap *out, void *user, VSCore *core, const
     cdef size_t size
     cdef int kind, planes, p
 
+    if d == NULL:
+        fail(&a, b"out of memory.")
+        return
     d.clip = clip_arg(&a, b"clip", &d.pixels)
     d.vi = api.getVideoInfo(d.clip)
     planes = d.vi.format.numPlanes
@@ -160,8 +164,10 @@ cdef void create(const VSMap *given, VSMap *out, void *user, VSCore *core, const
         d.diffusion[p].steps = steps
         d.diffusion[p].contrast2 = <float>((k[p] * d.pixels.unit) * (k[p] * d.pixels.unit))
         d.process[p] = d.process[p] and time > 0
-        size = scratch_floats(d.vi.width, d.vi.height, &d.diffusion[p]) * sizeof(float)
-        d.scratch.size = max(d.scratch.size, size)
+        if d.process[p]:
+            # A narrow plane may need more than a wide one: more steps fit into one pass.
+            size = scratch_floats(plane_width(d.vi, p), plane_height(d.vi, p), &d.diffusion[p]) * sizeof(float)
+            d.scratch.size = max(d.scratch.size, size)
     needs.source = d.clip
     needs.requestPattern = rpStrictSpatial
     api.createVideoFilter(out, b"Diffuse", d.vi, get_frame, free_instance, fmParallel, &needs, 1, d, core)

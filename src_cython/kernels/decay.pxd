@@ -7,11 +7,11 @@ max    s <- the larger in magnitude of x - level and q * s          y = x, or le
 side. What has decayed to less than half of what the output can show is set to 0, so that after `memory_length`
 frames nothing at all is left of a frame, however long ago the recursion began.
 
-The state is float32 on the working scale, or, for bytes, 16-bit fixed point with 7 fractional bits where that is
-accurate: the speed of this filter is the size of its state.
+The speed of this filter is the size of its state: 16-bit fixed point with 7 fractional bits for bytes, where that is
+accurate, else float32 on the working scale, and float64 only for means over so long a past that it takes it.
 """
 
-from libc.math cimport ceil, exp, expm1, log
+from libc.math cimport ceil, exp, expm1, fmin, log
 from libc.stddef cimport ptrdiff_t, size_t
 from libc.stdint cimport int16_t, uint8_t
 from libc.string cimport memcpy, memset
@@ -22,6 +22,7 @@ from common.pixels cimport BYTE, HALF, SINGLE, Pixels, crow8, load_row, row8, st
 
 cdef extern from * nogil:
     ctypedef int16_t *row_fixed "int16_t *restrict"
+    ctypedef double *row_double "double *restrict"
     float fabsf "__builtin_fabsf"(float v)
     float copysignf "__builtin_copysignf"(float magnitude, float sign)
 
@@ -42,8 +43,9 @@ cdef enum Mode:
 cdef struct Memory:
     Mode mode
     bint fixed
+    bint precise            # mean: the state is double
     float q
-    float a                 # 1 - q
+    double a                # 1 - q
     float rest              # a trail below this is no trail, working scale
     int16_t fixed_q         # q * 2^15
     int16_t fixed_a
@@ -77,6 +79,7 @@ cdef inline void fixed_max(row8 y, row_fixed s, crow8 x, int n, int16_t q, int16
         above = <int16_t>(max(<int16_t>(x[i] - black), <int16_t>0) * ONE)
         s[i] = max(trail, above)
         lit = <int16_t>(black + ((trail + HALF_CODE) >> 7))
+        lit = min(lit, <int16_t>255)  # the trail may come from a frame with a lower black
         lit = lit if trail > 0 else <int16_t>0
         y[i] = <uint8_t>max(lit, <int16_t>x[i])
 
@@ -105,13 +108,26 @@ cdef inline void fixed_begin(row_fixed s, crow8 x, int n) noexcept nogil:
         s[i] = <int16_t>(x[i] * ONE)
 
 
-# Floating point. Comparisons are written so that NaN shows where it is and leaves no trail.
+# Floating point. In max, comparisons are written so that NaN shows where it is and leaves no trail.
 
 cdef inline void float_mean(row y, row s, crow x, int n, float a) noexcept nogil:
     cdef int i
     for i in range(n):  # hot
         s[i] = s[i] + a * (x[i] - s[i])
         y[i] = s[i]
+
+
+cdef inline void double_mean(row y, row_double s, crow x, int n, double a) noexcept nogil:
+    cdef int i
+    for i in range(n):  # hot
+        s[i] = s[i] + a * (x[i] - s[i])
+        y[i] = <float>s[i]
+
+
+cdef inline void double_begin(row_double s, crow x, int n) noexcept nogil:
+    cdef int i
+    for i in range(n):  # hot
+        s[i] = x[i]
 
 
 cdef inline void float_max(row y, row s, crow x, int n, float q, float rest, float black) noexcept nogil:
@@ -133,8 +149,9 @@ cdef inline void float_max_chroma(row y, row s, crow x, int n, float q, float re
         trail = fabsf(s[i]) * q
         trail = trail if trail >= rest else 0
         now = x[i] - neutral
-        distance = minf(fabsf(now), LARGEST_TRAIL)
+        distance = fabsf(now)
         y[i] = neutral + copysignf(trail, s[i]) if trail > distance else x[i]
+        distance = minf(maxf(distance, 0), LARGEST_TRAIL)
         s[i] = copysignf(distance, now) if distance >= trail else copysignf(trail, s[i])
 
 
@@ -149,11 +166,13 @@ cdef inline Memory describe_memory(Mode mode, double rate, const Pixels *pixels)
     cdef Memory m
     m.mode = mode
     m.q = <float>exp(-rate)
-    m.a = <float>-expm1(-rate)
+    m.a = -expm1(-rate)
     m.rest = pixels.step / 2
     m.fixed = pixels.sample == BYTE and -expm1(-rate) * LONGEST_FIXED >= 1
-    m.fixed_q = <int16_t>(exp(-rate) * 32768 + 0.5)
-    m.fixed_a = <int16_t>min(-expm1(-rate) * 32768 + 0.5, 32767)
+    m.fixed_q = <int16_t>fmin(exp(-rate) * 32768 + 0.5, 32767)
+    m.fixed_a = <int16_t>fmin(-expm1(-rate) * 32768 + 0.5, 32767)
+    # Half a unit in the last place of 256, each frame, adds up over the mean age, here to a sixteenth of a step.
+    m.precise = mode == MEAN and -expm1(-rate) * m.rest < 256.0 / (1 << 22)
     return m
 
 
@@ -176,9 +195,13 @@ cdef inline int memory_length(const Memory *m, double rate, const Pixels *pixels
     return frames
 
 
+cdef inline size_t state_bytes(const Memory *m) noexcept nogil:
+    return sizeof(int16_t) if m.fixed else sizeof(double) if m.precise else sizeof(float)
+
+
 cdef inline size_t state_row(int width, const Memory *m) noexcept nogil:
     """Bytes of one row of state, a multiple of a cache line."""
-    return (<size_t>width * (sizeof(int16_t) if m.fixed else sizeof(float)) + 63) // 64 * 64
+    return (<size_t>width * state_bytes(m) + 63) // 64 * 64
 
 
 cdef inline void decay_bytes(
@@ -197,14 +220,21 @@ cdef inline void decay_bytes(
 
 
 cdef inline void decay_floats(
-        row y, row s, crow x, int n, const Memory *m, bint fresh, bint chroma, float level) noexcept nogil:
-    if m.mode == MEAN:
-        if fresh:
-            # x itself, whatever it is: 0 * (x - x) would be NaN for an infinite x.
-            memcpy(s, x, n * sizeof(float))
-            memcpy(y, x, n * sizeof(float))
+        row y, void *state, crow x, int n, const Memory *m, bint fresh, bint chroma, float level) noexcept nogil:
+    cdef float *s = <float *>state
+    if m.mode == MEAN and fresh:
+        # x itself, whatever it is: a * (x - x) would be NaN for an infinite x.
+        memcpy(y, x, n * sizeof(float))
+        if m.precise:
+            double_begin(<double *>state, x, n)
         else:
-            float_mean(y, s, x, n, m.a)
+            memcpy(s, x, n * sizeof(float))
+        return
+    if m.mode == MEAN:
+        if m.precise:
+            double_mean(y, <double *>state, x, n, m.a)
+        else:
+            float_mean(y, s, x, n, <float>m.a)
         return
     if fresh:
         memset(s, 0, n * sizeof(float))
@@ -235,7 +265,7 @@ cdef inline void decay_plane(
                     <const uint8_t *>x, n, m, fresh, chroma, level)
             else:
                 load_row(xs, x, n, pixels)
-                decay_floats(ys, <float *>state + start, xs, n, m, fresh, chroma, level)
+                decay_floats(ys, <char *>state + start * state_bytes(m), xs, n, m, fresh, chroma, level)
                 if dst != NULL:
                     store_row(<char *>dst + start * bytes, ys, n, pixels)
             start += CHUNK

@@ -8,7 +8,7 @@ from libc.stddef cimport ptrdiff_t
 from libc.math cimport floorf
 from libc.stdint cimport int16_t, uint8_t, uint16_t
 
-from common.c cimport clampf, crow, row
+from common.c cimport clampf, crow, limitf, row
 from common.pixels cimport (
     BYTE, HALF, WORD, Pixels, crow8, crow16, load_halves, row8, row16, store_halves)
 
@@ -31,8 +31,8 @@ cdef inline float blended(float x, float r, Blend b) noexcept nogil:
     cdef float d = x - r
     if b.plain:
         return x + b.alpha * d
-    d -= clampf(d, -b.threshold, b.threshold)
-    return x + clampf(b.alpha * d, -b.limit, b.limit)
+    d -= limitf(d, b.threshold)
+    return x + limitf(b.alpha * d, b.limit)
 
 
 cdef inline void blend_bytes(row8 y, crow8 x, crow8 r, int n, Blend b) noexcept nogil:
@@ -43,7 +43,7 @@ cdef inline void blend_bytes(row8 y, crow8 x, crow8 r, int n, Blend b) noexcept 
 
 cdef inline int16_t fixed_change(int d, int16_t factor, int16_t shift) noexcept nogil:
     # The rounding multiplication of 16-bit numbers that x86 (pmulhrsw) and ARM (sqrdmulh) have an instruction for.
-    return <int16_t>((((<int>(<int16_t>(d << shift)) * factor) >> 14) + 1) >> 1)
+    return <int16_t>((((<int>(<int16_t>(d * (1 << shift))) * factor) >> 14) + 1) >> 1)
 
 
 cdef inline void blend_bytes_fixed(row8 y, crow8 x, crow8 r, int n, int16_t factor, int16_t shift) noexcept nogil:

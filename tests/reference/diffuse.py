@@ -89,14 +89,14 @@ def fed_cycle(u: Real, g: Conductances, time: float) -> Real:
 
 
 def euler_steps(time: float) -> int:
-    """Euler steps taken when none are asked for: max(ceil(5 time), min(8, ceil(32 time)), 1)."""
-    return max(math.ceil(5.0 * time), min(8, math.ceil(32.0 * time)), 1)
+    """Euler steps taken when none are asked for: max(ceil(5 time), min(8, ceil(64 time)), 1)."""
+    return max(math.ceil(5.0 * time), min(8, math.ceil(64.0 * time)), 1)
 
 
 def fed_cycles(time: float, name: str) -> int:
-    """FED cycles taken when none are asked for: 4, for `rational` at least ceil(time / 5), for `exp` ceil(time)."""
+    """FED cycles taken when none are asked for: 4, or 8 below time 1; `rational` ceil(time / 5), `exp` ceil(time)."""
     longest = {"linear": math.inf, "rational": 5.0, "exp": 1.0}[name]
-    return max(4, math.ceil(time / longest))
+    return max(8 if time < 1 else 4, math.ceil(time / longest))
 
 
 def elementary_steps(time: float, name: str, scheme: str, steps: int) -> int:
