@@ -37,6 +37,9 @@ def refused(text: str, *parts: str) -> None:
         ("diffuse=4:k=6|3|1", [("Diffuse", {"time": 4.0, "k": [6.0, 3.0, 1.0]})]),
         ("diffuse=planes=0|2", [("Diffuse", {"planes": [0, 2]})]),
         ("DIFFUSE=Time=1e-1", [("Diffuse", {"time": 0.1})]),
+        ("STD.Transpose,VDiff.diffuse", [("Transpose", {}), ("Diffuse", {})]),
+        ("std.PlaneStats=plane=1", [("PlaneStats", {"plane": 1})]),
+        ("std.SetFrameProps", [("SetFrameProps", {})]),
         (
             "diffuse=time=4:k=6,decay=mode=max:halflife=5,diffblend=alpha=0.4",
             [
@@ -88,8 +91,15 @@ def test_quoting(text: str, expected: str) -> None:
         ("zzz", ('no filter "zzz"', "decay, diffblend, diffuse")),
         ("std.Transpos", ('no filter "std.Transpos"', '"std.transpose"')),
         ("sdt.Transpose", ('no plugin "sdt"', '"std"')),
-        ("std.BlankClip", ('no filter "std.BlankClip"',)),
-        ("std.Splice", ('no filter "std.Splice"',)),
+        ("std.BlankClip", ("std.BlankClip takes no clip", ".vpy")),
+        ("std.LoadPlugin", ("std.LoadPlugin takes no clip",)),
+        ("std.Splice", ("std.Splice takes several clips", ".vpy")),
+        ("std.Merge", ("std.Merge takes several clips",)),
+        ("std.ModifyFrame", ("std.ModifyFrame takes several clips",)),
+        ("std.SetFrameProps=a=1", ("setframeprops: a has no type", ".vpy")),
+        (f"diffuse=steps={10**23}", (f"diffuse: steps is out of range: {10**23}",)),
+        (f"diffuse=planes=0|{-(10**23)}", (f"diffuse: planes is out of range: {-(10**23)}",)),
+        (f"diffuse=steps={'9' * 5000}", ("diffuse: steps must be a whole number",)),
         ("diffuse=tme=4", ('diffuse has no option "tme"', 'did you mean "time"?', "diffusivity, scheme")),
         ("diffuse=clip=4", ('diffuse has no option "clip"',)),
         ("diffuse=time=four", ('diffuse: time must be a number, got "four"',)),
@@ -102,7 +112,7 @@ def test_quoting(text: str, expected: str) -> None:
         ("std.Transpose=1", ('transpose: "1" needs a name', "there are none")),
         ("diffuse=guide=other", ("diffuse: guide is a clip", ".vpy")),
         ("diffblend=ref=other", ("diffblend: ref is a clip", ".vpy")),
-        ("std.Expr=expr=x", ('no filter "std.Expr"',)),
+        ("std.Expr=expr=x", ("std.Expr takes several clips",)),
         ("diffuse,", ("a filter's name is missing",)),
         (",diffuse", ("a filter's name is missing",)),
         ("diffuse,,decay", ("a filter's name is missing",)),
@@ -114,6 +124,20 @@ def test_quoting(text: str, expected: str) -> None:
 )
 def test_errors(text: str, parts: tuple[str, ...]) -> None:
     refused(text, *parts)
+
+
+@pytest.mark.parametrize("text", ["std.nope", "resize.point=nope=1"])
+def test_no_long_listings(text: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        chain.parse(text)
+    assert "there are" not in str(caught.value)
+    assert len(str(caught.value)) < 100
+
+
+def test_text_that_is_not_utf8(core: Any) -> None:
+    clip = core.std.BlankClip(format=vs.GRAY8, width=8, height=8, length=1)
+    with pytest.raises(UsageError, match=r"^--vf: .*utf-8"):
+        chain.apply(chain.parse("text.Text=\udcff"), clip)
 
 
 def test_value_refused_by_the_filter(core: Any) -> None:
@@ -137,5 +161,5 @@ def test_signatures_are_read(core: Any) -> None:
             text = f"{function.name}={name}={'x' if kind == 'data' else 1}"
             if kind in chain.NODES:
                 refused(text, f"{name} is a clip")
-            elif chain.takes_clip(function):
+            elif not chain.obstacle(function):
                 assert list(read(text)[0][1]) == [name]

@@ -1,5 +1,6 @@
 """The `vdiff` command from end to end, and everything that can go wrong around it."""
 
+import errno
 import os
 import pty
 import re
@@ -8,7 +9,10 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from fractions import Fraction
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -34,7 +38,9 @@ from command_support import (
     vdiff,
     wait_for,
 )
-from vs_vdiff import ffmpeg, plugin
+from vs_vdiff import ffmpeg, interrupt, plugin
+from vs_vdiff.encode import Output
+from vs_vdiff.errors import CommandError
 
 CHAIN = "diffuse=time=4:k=6,decay=mode=max:halflife=5,diffblend=alpha=0.4"
 FAST = ("--", "-preset", "ultrafast")
@@ -84,7 +90,7 @@ def test_real_clip(clips: Path, tmp_path: Path) -> None:
     run(source, target, "--vf", CHAIN, folder=tmp_path)
     before, after = decode(source), decode(target)
     assert (after.num_frames, after.width, after.height) == (before.num_frames, before.width, before.height)
-    assert after.fps == before.fps == 30000 / 1001 or (after.fps.numerator, after.fps.denominator) == (30000, 1001)
+    assert after.fps == before.fps == Fraction(30000, 1001)
     assert after.format.id == before.format.id
     for prop in ("_SARNum", "_SARDen"):
         assert after.get_frame(0).props[prop] == before.get_frame(0).props[prop]
@@ -139,8 +145,13 @@ def test_sound_that_the_container_does_not_take_is_encoded(folder: Path) -> None
 
 def test_sound_that_the_container_does_not_hold(folder: Path) -> None:
     result = run("in.mp4", "out.y4m", folder=folder)
-    assert "audio stream 0 is left out" in result.stderr
+    assert "audio stream 0 is left out: .y4m does not hold it" in result.stderr
     assert decode(folder / "out.y4m").num_frames == 50
+
+
+def test_output_without_suffix(folder: Path) -> None:
+    result = run("in.mp4", "out", "--", "-f", "yuv4mpegpipe", folder=folder)
+    assert "audio stream 0 is left out: the output does not hold it" in result.stderr
 
 
 def test_all_audio_streams(folder: Path) -> None:
@@ -151,13 +162,19 @@ def test_all_audio_streams(folder: Path) -> None:
     assert [sound.split()[0].rstrip(",") for sound in streams(folder / "out.mkv", "Audio")] == ["aac", "flac", "mp2"]
 
 
+@pytest.mark.parametrize("delay", [0.005, 0.021, 0.035, 0.4])
 @pytest.mark.parametrize("late", ["video", "audio"])
-def test_late_streams_stay_in_sync(folder: Path, late: str) -> None:
-    inputs = ["-i", folder / "in.mp4", "-itsoffset", "0.4", "-i", folder / "in.mp4"]
+@pytest.mark.parametrize("target", ["out.mkv", "out.mp4"])
+def test_late_streams_stay_in_sync(folder: Path, late: str, delay: float, target: str) -> None:
+    """To a few milliseconds, though raw video knows no time between two frames."""
+    inputs = ["-i", folder / "in.mp4", "-itsoffset", delay, "-i", folder / "in.mp4"]
     order = ["-map", "1:v", "-map", "0:a"] if late == "video" else ["-map", "0:v", "-map", "1:a"]
     make(*inputs, *order, "-c", "copy", folder / "late.mkv")
-    run("late.mkv", "out.mkv", *FAST, folder=folder)
-    assert first_times(folder / "out.mkv") == pytest.approx(first_times(folder / "late.mkv"), abs=0.03)
+    run("late.mkv", target, *FAST, folder=folder)
+    video, audio = first_times(folder / target)
+    expected_video, expected_audio = first_times(folder / "late.mkv")
+    assert video - audio == pytest.approx(expected_video - expected_audio, abs=0.003)
+    assert abs(video - expected_video) < 0.04
 
 
 def first_times(path: Path) -> list[float]:
@@ -208,13 +225,68 @@ def test_encoder_arguments(folder: Path) -> None:
     assert re.search(r"title +: Mine", describe(folder / "out.mp4"))
 
 
+@pytest.mark.parametrize(
+    "options", [["-b:a", "32k", "-ac", "1"], ["-ar:a:0", "22050", "-ac:a", "1"], ["-af", "pan=mono|c0=c0"]]
+)
+def test_audio_options_of_the_user(folder: Path, options: list[str]) -> None:
+    """They have an effect: what is copied would take none, or fail."""
+    run("in.mp4", "out.mp4", *FAST, *options, folder=folder)
+    [sound] = streams(folder / "out.mp4", "Audio")
+    assert "mono" in sound
+    assert ("22050 Hz" in sound) == ("22050" in options)
+
+
+def test_maps_of_the_user_keep_languages(folder: Path) -> None:
+    """What FFmpeg carries over by itself, it still does."""
+    run("in.mp4", "out.mkv", *FAST, "-map", "1:a:0", "-c:a", "copy", folder=folder)
+    assert re.search(r"\(eng\).*: Audio", describe(folder / "out.mkv"))
+    assert re.search(r"title +: Bunny, truncated", describe(folder / "out.mkv"))
+
+
+@pytest.mark.parametrize("colours", [{}, {"AV_LOG_FORCE_COLOR": "1"}])
+@pytest.mark.parametrize(
+    "words",
+    [["extra.mp4"], ["extra.mp4", "-crf", "20"], ["-crf", "20", "-an", "extra.mp4"], ["an\nextra.mp4"]],
+)
+def test_another_output(folder: Path, words: list[str], colours: dict[str, str]) -> None:
+    """FFmpeg would write it, filtered or not, and give our options to it."""
+    result = vdiff("run", "in.mp4", "out.mp4", "--vf", "std.Crop=20", "--", *words, folder=folder, env=colours)
+    refused(result, 'extra.mp4" would be another output', "--", status=2)
+    assert names(folder) == {"in.mp4"}
+
+
+@pytest.mark.parametrize("option", ["-c:v", "-c", "-vcodec", "-c:v:0"])
+def test_filtered_pictures_cannot_be_copied(folder: Path, option: str) -> None:
+    refused(vdiff("run", "in.mp4", "out.mp4", "--", option, "copy", folder=folder), "cannot be copied", status=2)
+
+
+@pytest.mark.parametrize(
+    ("chain", "change"),
+    [
+        ("std.Trim=first=10", "from 2 to 1.6 s"),
+        ("std.Trim=first=1", "from 2 to 1.96 s"),
+        ("std.Loop=2", "from 2 to 4 s"),
+        ("std.AssumeFPS=fpsnum=50", "from 2 to 1 s"),
+        ("std.SelectEvery=3:0", ""),  # 50 frames are no whole number of cycles
+        ("diffuse", ""),
+    ],
+)
+def test_change_of_length(folder: Path, chain: str, change: str) -> None:
+    """The sound does not follow a chain; the user is told."""
+    result = run("in.mp4", "out.mkv", "--vf", chain, *FAST, folder=folder)
+    assert ("out of sync" in result.stderr) == bool(change)
+    assert change in result.stderr
+    assert "out of sync" not in run("in.mp4", "no.mkv", "--vf", chain, *FAST, "-an", folder=folder).stderr
+
+
 def test_audio_codec_of_the_user(folder: Path) -> None:
     run("in.mp4", "out.mkv", *FAST, "-c:a", "flac", "-ac", "1", folder=folder)
     assert re.match(r"flac.*mono", streams(folder / "out.mkv", "Audio")[0])
 
 
-def test_video_filter_of_the_user_keeps_the_pixel_shape(folder: Path) -> None:
-    run("in.mp4", "out.mkv", *FAST, "-vf", "scale=80:90", folder=folder)
+@pytest.mark.parametrize("option", ["-vf", "-filter:v", "-filter:v:0"])
+def test_video_filter_of_the_user_keeps_the_pixel_shape(folder: Path, option: str) -> None:
+    run("in.mp4", "out.mkv", *FAST, option, "scale=80:90", folder=folder)
     assert "80x90 [SAR 8:3 DAR" in streams(folder / "out.mkv", "Video")[0]
 
 
@@ -381,6 +453,51 @@ def test_pixel_format_of_the_user(folder: Path) -> None:
     assert "converted" not in result.stderr
 
 
+@pytest.mark.parametrize(
+    ("codec", "target", "expected"),
+    [
+        ("libx264", "out.mp4", "yuv420p("),
+        ("mpeg4", "out.mov", "yuv420p("),
+        ("libx264", "out.mkv", "yuv422p10le("),
+        ("prores_ks", "out.mov", "yuv422p10le("),
+        ("ffv1", "out.mkv", "yuv422p10le("),
+    ],
+)
+def test_codec_of_the_user_stays_playable(folder: Path, codec: str, target: str, expected: str) -> None:
+    """An encoder alone is no wish for a pixel format, unless it is one for editing."""
+    script(folder, "core.std.BlankClip(width=64, height=32, format=vs.YUV422P10, length=3).set_output()")
+    result = run("script.vpy", target, "--", "-c:v", codec, folder=folder)
+    expected = "yuv420p10le(" if (codec, target) == ("libx264", "out.mp4") else expected
+    assert expected in streams(folder / target, "Video")[0].replace(",", "(")
+    assert ("is converted to yuv420p" in result.stderr) == expected.startswith("yuv420p")
+
+
+def test_profile_of_the_user(folder: Path) -> None:
+    """One for 4:2:2 says which pixels are wanted."""
+    script(folder, "core.std.BlankClip(width=64, height=32, format=vs.YUV422P10, length=3).set_output()")
+    run("script.vpy", "out.mp4", "--", "-c:v", "libx264", "-profile:v", "high422", folder=folder)
+    assert "yuv422p10le" in streams(folder / "out.mp4", "Video")[0]
+
+
+@pytest.mark.parametrize(
+    ("options", "target", "expected"),
+    [
+        (["-c:v", "ffv1"], "out.mkv", "gbrp"),
+        (["-c:v", "libx264rgb"], "out.mp4", "gbrp"),
+        (["-pix_fmt", "bgr24", "-c:v", "rawvideo"], "out.avi", "bgr24"),
+        (["-c:v", "libx264"], "out.mkv", "yuv444p"),
+        (["-c:v", "libx264", "-pix_fmt", "yuv420p"], "out.mkv", "yuv420p"),
+        (["-frames:v", "1"], "out.png", "rgb24"),
+    ],
+)
+def test_rgb_stays_only_where_it_is_asked_for(folder: Path, options: list[str], target: str, expected: str) -> None:
+    script(folder, "core.std.BlankClip(width=64, height=720, format=vs.RGB24, length=2).set_output()")
+    run("script.vpy", target, "--", *options, folder=folder)
+    [video] = streams(folder / target, "Video")
+    assert re.search(rf"\b{expected}\b", video) or (expected == "gbrp" and "bgr0" in video)
+    assert ("bt709" in video) == expected.startswith("yuv")
+
+
 @pytest.mark.parametrize(("full", "written", "read"), [(0, 235, 235), (0, 16, 16), (1, 255, 235), (1, 0, 16)])
 def test_range_of_gray(folder: Path, full: int, written: int, read: int) -> None:
     """A limited gray keeps its values as luma; a full one is brought into the limited range."""
@@ -391,17 +508,17 @@ def test_range_of_gray(folder: Path, full: int, written: int, read: int) -> None
     assert (frame[0][5, 5], frame[1][5, 5], frame[2][5, 5]) == (read, 128, 128)
 
 
+@pytest.mark.parametrize(("target", "width"), [("out.mp4", 64), ("out.mkv", 64), ("out.mp4", 63), ("out.avi", 64)])
 @pytest.mark.parametrize(("height", "matrix"), [(32, (81, 90, 240)), (720, (63, 102, 240))])
-def test_colours_of_rgb(folder: Path, height: int, matrix: tuple[int, int, int]) -> None:
-    """Red gets the matrix that players assume for its size, and its tag."""
-    script(
-        folder,
-        f"core.std.BlankClip(width=64, height={height}, format=vs.RGB24, length=2, color=[255, 0, 0]).set_output()",
-    )
-    run("script.vpy", "out.mp4", *FAST, "-crf", "0", folder=folder)
-    frame = decode(folder / "out.mp4").get_frame(1)
+def test_colours_of_rgb(folder: Path, height: int, matrix: tuple[int, int, int], target: str, width: int) -> None:
+    """Red gets the matrix that players assume for its size, and its tag where the file has place for one."""
+    red = f"core.std.BlankClip(None, {width}, {height}, vs.RGB24, 2, color=[255, 0, 0])"
+    script(folder, f"{red}.set_output()")
+    run("script.vpy", target, "--", "-crf", "0", "-q:v", "1", folder=folder)
+    frame = decode(folder / target).get_frame(1)
     assert [frame[plane][5, 5] for plane in range(3)] == pytest.approx(matrix, abs=1)
-    assert ("bt709" if height == 720 else "smpte170m") in streams(folder / "out.mp4", "Video")[0]
+    if target != "out.avi":
+        assert ("bt709" if height == 720 else "smpte170m") in streams(folder / target, "Video")[0]
 
 
 def test_properties_that_rgb_should_not_have(folder: Path) -> None:
@@ -576,6 +693,45 @@ def test_bad_outputs(folder: Path, target: str, part: str) -> None:
     assert Path("/dev/null").is_char_device()
 
 
+@pytest.mark.parametrize("target", ["out.m3u8", "out.MPD", "frames_%03d.png", "%d.jpg"])
+def test_several_files_are_refused_before_any_work(folder: Path, target: str) -> None:
+    refused(vdiff("run", "none.mp4", target, folder=folder), "one file")
+    run("in.mp4", "100%d.mp4", *FAST, folder=folder)
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_file_system_without_hard_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fails: bool) -> None:
+    """The name is claimed first; a claim that leads to nothing goes away."""
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EPERM, "not here")
+
+    monkeypatch.setattr(Path, "hardlink_to", refuse)
+    if fails:
+        monkeypatch.setattr(Path, "replace", refuse)
+    made = tmp_path / "hidden"
+    made.mkdir()
+    (made / "out.mkv").write_text("film")
+    output = Output(tmp_path / "out.mkv", overwrite=False)
+    with pytest.raises(CommandError, match="not here") if fails else nullcontext():
+        output.publish(made)
+    assert names(tmp_path) == ({"hidden"} if fails else {"hidden", "out.mkv"})
+
+
+def test_no_signal_while_the_output_gets_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def check(source: Path, target: Path) -> Path:
+        held = threading.Thread(target=lambda: free.append(interrupt.ending.acquire(blocking=False)))
+        held.start()
+        held.join()
+        return target
+
+    free: list[bool] = []
+    monkeypatch.setattr(Path, "replace", check)
+    (tmp_path / "out.mkv").touch()
+    Output(tmp_path / "out.mkv", overwrite=True).publish(tmp_path)
+    assert free == [False]
+
+
 def test_two_at_once(folder: Path) -> None:
     """Two runs in one folder, to different files and to the same."""
     processes = [start("-y", "in.mp4", target, *FAST, folder=folder) for target in ("a.mkv", "b.mkv", "b.mkv")]
@@ -660,6 +816,8 @@ def test_command_line(folder: Path) -> None:
         ("diffuse=tme=4", ('no option "tme"', '"time"')),
         ("diffuse=time=four", ('time must be a number, got "four"',)),
         ("diffuse=k=-1", ("Diffuse: k must be", "got -1")),
+        (f"diffuse=steps={10**23}", ("steps is out of range",)),
+        ("std.SetFrameProps=a=1", ("a has no type",)),
         ("diffuse;decay", ("not supported",)),
     ],
 )

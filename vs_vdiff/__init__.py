@@ -4,18 +4,35 @@ Importing the package makes sure that `core.vdiff` is there, also in a source ch
 """
 
 import sys
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from vs_vdiff.plugin import PluginNotFoundError, load
+if TYPE_CHECKING:
+    from vs_vdiff.plugin import PluginNotFoundError, load
 
 __all__ = ["PluginNotFoundError", "__version__", "load"]
 
-try:
-    __version__ = version("vapoursynth-vdiff")
-except PackageNotFoundError:  # a source checkout on the path
-    __version__ = "0+source"
+__version__: str
 
-# The `vdiff` command loads the plugin when it needs it, so that its help is quick and a missing plugin is one line.
-if Path(sys.argv[0] if sys.argv else "").stem != "vdiff":
-    load()
+
+def __getattr__(name: str) -> Any:
+    """Import what takes a moment when it is asked for."""
+    if name == "__version__":
+        from importlib.metadata import PackageNotFoundError, version
+
+        try:
+            return version("vapoursynth-vdiff")
+        except PackageNotFoundError:  # a source checkout on the path
+            return "0+source"
+    if name in __all__:
+        from vs_vdiff import plugin
+
+        return getattr(plugin, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+# The installed command loads the plugin when it needs it, so that its help is quick and a missing plugin is one line.
+if Path(sys.argv[0] if sys.argv else "").name not in ("vdiff", "vdiff.exe"):
+    from vs_vdiff import plugin
+
+    plugin.load()

@@ -17,6 +17,7 @@ __all__ = ["Filter", "apply", "parse"]
 
 Value = int | float | str
 NODES = ("vnode", "anode", "vframe", "aframe")
+LONGEST_LISTING = 12  # of names in a message that is to be one clear line
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class Filter:
         """Apply the filter; what it refuses is the command line's fault."""
         try:
             result = self.function(clip, **self.arguments)
-        except vs.Error as error:
+        except (vs.Error, ValueError) as error:  # the latter: text that is not UTF-8
             raise UsageError(f"--vf: {one_line(error)}") from error
         if not isinstance(result, vs.VideoNode):
             raise UsageError(f"--vf: {self.function.name} returns no single clip")
@@ -103,27 +104,37 @@ def token(text: str, stops: str) -> tuple[str, str]:
 
 def find_function(name: str) -> vs.Function:
     """Look up `Name` of `core.vdiff`, or `namespace.Name`."""
-    namespace, _, wanted = name.rpartition(".")
+    namespace, _, wanted = name.lower().rpartition(".")
     namespace = namespace or "vdiff"
-    plugins = {plugin.namespace: plugin for plugin in sorted(vs.core.plugins(), key=lambda plugin: plugin.namespace)}
+    plugins = {plugin.namespace.lower(): plugin for plugin in vs.core.plugins()}
     if namespace not in plugins:
-        raise UsageError(f'--vf: there is no plugin "{namespace}"{suggestion(namespace, plugins)}; {listing(plugins)}')
-    functions = {function.name.lower(): function for function in plugins[namespace].functions() if takes_clip(function)}
-    if wanted.lower() not in functions:
-        names = functions if namespace == "vdiff" else [f"{namespace}.{function}" for function in functions]
-        raise UsageError(f'--vf: there is no filter "{name}"{suggestion(name, names)}; {listing(names)}')
-    return functions[wanted.lower()]
+        known = suggestion(namespace, plugins) + listing(sorted(plugins))
+        raise UsageError(f'--vf: there is no plugin "{namespace}"{known}')
+    functions = {function.name.lower(): function for function in plugins[namespace].functions()}
+    if wanted not in functions:
+        filters = [each for each, function in functions.items() if not obstacle(function)]
+        names = filters if namespace == "vdiff" else [f"{namespace}.{each}" for each in filters]
+        raise UsageError(f'--vf: there is no filter "{name}"{suggestion(name, names)}{listing(names)}')
+    if why := obstacle(functions[wanted]):
+        raise UsageError(f"--vf: {name} {why}: write a .vpy script for it")
+    return functions[wanted]
 
 
-def takes_clip(function: vs.Function) -> bool:
-    """Tell a filter from a function that makes clips or takes several."""
-    name, kind, *flags = declarations(function)[0]
-    return (name, kind) == ("clip", "vnode") and "opt" not in flags
+def obstacle(function: vs.Function) -> str:
+    """Tell why a function cannot stand in a chain; empty if it can: a chain hands on one clip."""
+    kinds = [kind for _, kind, *flags in declarations(function) if "opt" not in flags]
+    if kinds.count("vnode") + 2 * kinds.count("vnode[]") > 1:
+        return "takes several clips"
+    first = declarations(function)[:1]
+    return "" if first and first[0][1] == "vnode" and "opt" not in first[0] else "takes no clip of a chain"
 
 
 def declarations(function: vs.Function) -> list[list[str]]:
-    """Give name, type and flags of each argument in a signature such as `clip:vnode;k:float[]:opt;`."""
-    return [declaration.split(":") for declaration in function.signature.split(";") if declaration] or [["", ""]]
+    """Give name, type and flags of each argument in a signature such as `clip:vnode;k:float[]:opt;`.
+
+    A signature may end in a bare `any`: arguments of any name. Without a type to read, a chain cannot give them.
+    """
+    return [declaration.split(":") for declaration in function.signature.split(";") if ":" in declaration]
 
 
 def parameters(function: vs.Function) -> dict[str, str]:
@@ -148,9 +159,11 @@ def parse_arguments(function: vs.Function, text: str) -> dict[str, Value | list[
         value, rest = token(rest, ":")
         rest = rest[1:]
         if not name:
-            raise UsageError(f'--vf: {filter_name}: "{value}" needs a name, as in name=value; {listing(kinds)}')
+            raise UsageError(f'--vf: {filter_name}: "{value}" needs a name, as in name=value{listing(kinds)}')
         if name not in kinds:
-            raise UsageError(f'--vf: {filter_name} has no option "{name}"{suggestion(name, kinds)}; {listing(kinds)}')
+            if function.signature.endswith("any"):
+                raise UsageError(f"--vf: {filter_name}: {name} has no type of its own: write a .vpy script for it")
+            raise UsageError(f'--vf: {filter_name} has no option "{name}"{suggestion(name, kinds)}{listing(kinds)}')
         if name in arguments:
             raise UsageError(f"--vf: {filter_name}: {name} is given twice")
         arguments[name] = convert(filter_name, name, kinds[name], value)
@@ -179,9 +192,12 @@ def scalar(filter_name: str, name: str, kind: str, text: str) -> Value:
         raise UsageError(f"--vf: {filter_name}: {name} ({kind}) cannot be given in a chain: write a .vpy script for it")
     converter, wanted = converters[kind]
     try:
-        return converter(text)
+        value = converter(text)
     except ValueError as error:
         raise UsageError(f'--vf: {filter_name}: {name} must be {wanted}, got "{text}"') from error
+    if isinstance(value, int) and not -(2**63) <= value < 2**63:
+        raise UsageError(f"--vf: {filter_name}: {name} is out of range: {text}")
+    return value
 
 
 def suggestion(wrong: str, names: Iterable[str]) -> str:
@@ -190,4 +206,8 @@ def suggestion(wrong: str, names: Iterable[str]) -> str:
 
 
 def listing(names: Iterable[str]) -> str:
-    return f"there are: {', '.join(names)}" if names else "there are none"
+    """Name what there is, if that is not too long for a message."""
+    names = list(names)
+    if len(names) > LONGEST_LISTING:
+        return ""
+    return f"; there are: {', '.join(names)}" if names else "; there are none"

@@ -5,11 +5,8 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import NoReturn
 
-import vapoursynth as vs
-
 from vs_vdiff import interrupt
 from vs_vdiff.errors import CommandError, one_line
-from vs_vdiff.plugin import PluginNotFoundError
 
 __all__ = ["main"]
 
@@ -23,8 +20,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     interrupt.watch()
     try:
         import click
+        import vapoursynth as vs
 
         from vs_vdiff.commands import vdiff
+        from vs_vdiff.plugin import PluginNotFoundError
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("vs_vdiff"):
             raise
@@ -32,16 +31,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     own, encoder = split_at_dashes(sys.argv[1:] if arguments is None else arguments)
     try:
-        sys.exit(vdiff.main(own, prog_name="vdiff", obj=encoder, standalone_mode=False))
+        status = vdiff.main(own, prog_name="vdiff", obj=encoder, standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:
         error.show()
-        sys.exit(2)
+        status = 2
     except click.ClickException as error:
         fail(error.format_message(), error.exit_code)
     except CommandError as error:
         fail(str(error), error.status)
     except (PluginNotFoundError, vs.Error, OSError) as error:
         fail(str(error))
+    interrupt.ignore()
+    sys.exit(status)
 
 
 def split_at_dashes(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -54,6 +55,9 @@ def split_at_dashes(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
 
 def fail(message: str, status: int = 1) -> NoReturn:
     """Say in one line what is wrong, and exit."""
-    with interrupt.ending, suppress(OSError):
+    with interrupt.ending:  # not if a signal ends the process: that has its own message
+        pass
+    with suppress(OSError):
         print(f"vdiff: {one_line(message)}", file=sys.stderr, flush=True)
+    interrupt.ignore()
     sys.exit(status)

@@ -4,9 +4,10 @@ import shlex
 from pathlib import Path
 
 import click
+import vapoursynth as vs
 
 from vs_vdiff import __version__, chain, ffmpeg, plugin
-from vs_vdiff.encode import Output, encode
+from vs_vdiff.encode import Output, carries_audio, check_arguments, encode
 from vs_vdiff.progress import make_reporter
 from vs_vdiff.source import open_source
 
@@ -19,7 +20,10 @@ def vdiff() -> None:
     """Video diffusion with VapourSynth, from file to encoder."""
 
 
-@vdiff.command(options_metavar="[OPTIONS]", epilog="Everything after -- goes to FFmpeg, before the output's name.")
+@vdiff.command(
+    options_metavar="[OPTIONS]",
+    epilog="What follows -- goes to FFmpeg, before the output's name: only options and inputs.",
+)
 @click.argument("source", metavar="INPUT", type=click.Path(path_type=Path))
 @click.argument("target", metavar="OUTPUT", type=click.Path(path_type=Path))
 @click.option(
@@ -43,8 +47,22 @@ def run(encoder: list[str], source: Path, target: Path, vf: str, overwrite: bool
     plugin.load()
     filters = chain.parse(vf) if vf else []
     ffmpeg.find()
+    check_arguments(encoder)
     with make_reporter(quiet) as reporter:
         opened = open_source(source, reporter.status)
         for note in opened.notes:
             reporter.note(f"{shlex.quote(str(source))}: {note}")
-        encode(opened.with_clip(chain.apply(filters, opened.clip)), output, encoder, reporter)
+        clip = chain.apply(filters, opened.clip)
+        if carries_audio(opened, encoder) and (change := change_of_length(opened.clip, clip)):
+            reporter.note(f"the chain changes the length {change}: the sound stays as it is, out of sync")
+        encode(opened.with_clip(clip), output, encoder, reporter)
+
+
+def change_of_length(before: vs.VideoNode, after: vs.VideoNode) -> str:
+    """Tell how a chain changes the length, if by a frame or more; less comes from choosing every n-th frame."""
+    if not before.fps or not after.fps:
+        return ""
+    old, new = before.num_frames / before.fps, after.num_frames / after.fps
+    if abs(new - old) < max(1 / before.fps, 1 / after.fps):
+        return ""
+    return f"from {float(old):.6g} to {float(new):.6g} s"

@@ -6,9 +6,11 @@
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -59,8 +61,10 @@ def spawn(arguments: Sequence[str], stdin: int = subprocess.DEVNULL) -> "subproc
 
 
 def end(process: "subprocess.Popen[bytes]") -> None:
-    """End FFmpeg, if it still runs."""
-    process.kill()
+    """End FFmpeg, if it still runs, and what it started: `ffmpeg` may be a script around the program."""
+    if process.poll() is None:
+        with suppress(OSError):
+            os.killpg(process.pid, signal.SIGKILL)
     process.wait()
 
 
@@ -88,7 +92,8 @@ class Examination:
     """Length by the file's header, in seconds; 0 if it has none."""
     reached: float
     """Last time stamp, from the start, in seconds."""
-    audio_streams: int
+    streams: dict[int, str]
+    """What FFmpeg says of each stream, as in `Audio: aac (LC), 44100 Hz`."""
     truncation: str
     """Why the file must have been cut off; empty if it does not look so."""
     corrupt: bool
@@ -96,10 +101,21 @@ class Examination:
     error: str
     """Why it cannot be opened; empty if it can."""
 
+    def count(self, kind: str) -> int:
+        """Count the streams of a kind: `Audio`, `Subtitle`, `Attachment`."""
+        return sum(stream.startswith(f"{kind}:") for stream in self.streams.values())
+
+    def size(self, stream: int) -> tuple[int, int] | None:
+        """Give width and height of the pictures in a stream."""
+        found = re.search(r", (\d+)x(\d+)\b", self.streams.get(stream, ""))
+        return (int(found[1]), int(found[2])) if found else None
+
 
 def examine(path: Path) -> Examination:
     """Read the packets of a file, without decoding them: where it starts, and whether its end is missing."""
-    selection = ["-map", "0:V?", "-map", "0:a?", "-c", "copy", "-f", "null"]
+    # The header's length is that of the longest stream, whatever its kind: the pass has to see them all.
+    maps = [option for kind in "Vasd" for option in ("-map", f"0:{kind}?")]
+    selection = [*maps, "-copy_unknown", "-c", "copy", "-f", "null"]
     status, output = run("-loglevel", "info", "-stats", "-i", str(path), *selection, os.devnull)
     opening, _, reading = output.partition("Output #0")
     seconds = re.compile(r"(\d+):(\d\d):(\d\d\.\d+)")
@@ -115,7 +131,10 @@ def examine(path: Path) -> Examination:
     errors = output.splitlines() if status and not reading else []
     return Examination(
         start=float(start[1]) if start else 0.0,
-        audio_streams=len(re.findall(r"^ *Stream #0:\d+.*?: Audio:", opening, re.MULTILINE)),
+        streams={
+            int(number): text
+            for number, text in re.findall(r"^ *Stream #0:(\d+).*?: ([A-Z]\w+: .*)$", opening, re.MULTILINE)
+        },
         announced=time("Duration: ", opening),
         reached=time(r"\btime=", reading),
         truncation=complaint[0] if complaint else "",
@@ -134,9 +153,21 @@ def can_write(source: Path, stream: int, arguments: Sequence[str], suffix: str) 
 
 @cache
 def readable_formats() -> frozenset[str]:
-    """List the pixel formats that FFmpeg can convert from."""
-    result = subprocess.run([find(), "-hide_banner", "-pix_fmts"], capture_output=True, text=True, check=False)
-    return frozenset(re.findall(r"^I\S{4} (\w+) ", result.stdout, re.MULTILINE))
+    """List the pixel formats that FFmpeg can convert from.
+
+    Raises:
+        CommandError: FFmpeg is broken.
+    """
+    command = [find(), "-hide_banner", "-pix_fmts"]
+    try:
+        result = subprocess.run(command, capture_output=True, stdin=subprocess.DEVNULL, errors="replace", check=False)
+    except OSError as error:
+        raise CommandError(f"FFmpeg does not start: {find()}: {error.strerror}") from error
+    formats = frozenset(re.findall(r"^I\S{4} (\w+) ", result.stdout, re.MULTILINE))
+    if result.returncode or not formats:
+        reason = (result.stderr.strip().splitlines() or [f"exit status {result.returncode}"])[-1]
+        raise CommandError(f"FFmpeg does not work: {find()}: {reason}")
+    return formats
 
 
 if __name__ == "__main__":

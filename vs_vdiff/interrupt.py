@@ -5,24 +5,26 @@ BestSource reads a film. So the signals wake a thread of their own, which undoes
 """
 
 import os
-import shutil
 import signal
-import sys
-import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-__all__ = ["ending", "held", "temporary_folder", "watch"]
+if TYPE_CHECKING:
+    from pathlib import Path
 
+__all__ = ["ending", "held", "ignore", "temporary_folder", "watch"]
+
+PATIENCE = 2.0  # seconds; to undo everything takes less, unless it hangs
 SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
 # Whoever owns this lock ends the process or changes what has to be undone at the end; the other one waits. A signal
 # never gives it back, so that no second message comes from the thread whose FFmpeg it killed.
 ending = threading.RLock()
 _undo: list[Callable[[], None]] = []
+_settled = threading.Event()
 
 
 @contextmanager
@@ -41,8 +43,12 @@ def held[T](make: Callable[[], T], undo: Callable[[T], None]) -> Iterator[T]:
 
 
 @contextmanager
-def temporary_folder(parent: Path | None = None) -> Iterator[Path]:
+def temporary_folder(parent: "Path | None" = None) -> "Iterator[Path]":
     """Hold a hidden folder in `parent`, or one where the system has such things."""
+    # Imported here because until `watch` is called, a signal ends in a traceback: what comes before has to be quick.
+    import shutil
+    import tempfile
+    from pathlib import Path
 
     def make() -> Path:
         return Path(tempfile.mkdtemp(prefix=".vdiff-", dir=parent))
@@ -62,13 +68,28 @@ def watch() -> None:
     threading.Thread(target=_wait, args=(read_end,), name="signals", daemon=True).start()
 
 
+def ignore() -> None:
+    """Let no signal end the process any more: its work is done, and its status settled."""
+    with ending:
+        _settled.set()
+        for number in SIGNALS:
+            signal.signal(number, signal.SIG_IGN)
+
+
 def _wait(read_end: int) -> None:
     number = os.read(read_end, 1)[0]
+    # Whoever writes to stderr waits for ever if its reader has stalled: this thread, or the one that owns the lock.
+    timer = threading.Timer(PATIENCE, os._exit, [128 + number])
+    timer.daemon = True
+    timer.start()
     with ending:
+        if _settled.is_set():
+            timer.cancel()
+            return
         for action in reversed(_undo):
             with suppress(Exception):
                 action()
-        with suppress(OSError, ValueError):
-            print(f"vdiff: stopped by {signal.Signals(number).name}", file=sys.__stderr__, flush=True)
+        with suppress(OSError):  # past sys.stderr, whose own lock may be taken
+            os.write(2, f"vdiff: stopped by {signal.Signals(number).name}\n".encode())
         # Other threads may be in native code for long, and nothing of theirs is worth waiting for.
         os._exit(128 + number)

@@ -1,4 +1,7 @@
-"""How frames travel to FFmpeg: as raw pictures in one of its pixel formats, with what is known of their colours."""
+"""How frames travel to FFmpeg: as raw pictures in one of its pixel formats, with what is known of their colours.
+
+What is known are the properties of frame 0, `props`, which hold for all frames.
+"""
 
 import sys
 from collections.abc import Iterator
@@ -8,7 +11,7 @@ import vapoursynth as vs
 from vs_vdiff import ffmpeg
 from vs_vdiff.errors import CommandError, one_line
 
-__all__ = ["description", "pack", "playable", "prepare"]
+__all__ = ["description", "pack", "playable", "prepare", "without_rgb"]
 
 SUBSAMPLINGS = {(0, 0): "444", (1, 0): "422", (1, 1): "420", (0, 1): "440", (2, 0): "411", (2, 2): "410"}
 HD_HEIGHT = 720  # from here on, pictures of unknown matrix are taken for BT.709
@@ -27,7 +30,7 @@ def name(video: vs.VideoFormat) -> str:
     return f"yuv{subsampling}p{depth}"
 
 
-def playable(clip: vs.VideoNode) -> tuple[vs.VideoNode, str]:
+def playable(clip: vs.VideoNode, props: vs.FrameProps) -> tuple[vs.VideoNode, str]:
     """Convert a clip to what every player of MP4 files takes: 4:2:0 in 8 bit, in 10 if it has 9 or 10.
 
     Returns:
@@ -38,10 +41,24 @@ def playable(clip: vs.VideoNode) -> tuple[vs.VideoNode, str]:
     wanted = vs.core.get_video_format(vs.YUV420P10 if deep else vs.YUV420P8)
     if now.id == wanted.id or clip.width % 2 or clip.height % 2:
         return clip, ""
-    return convert(clip, wanted), name(wanted)
+    return convert(clip, props, wanted), name(wanted)
 
 
-def prepare(clip: vs.VideoNode) -> tuple[vs.VideoNode, str]:
+def without_rgb(clip: vs.VideoNode, props: vs.FrameProps) -> tuple[vs.VideoNode, str]:
+    """Convert RGB to YUV of the same depth: FFmpeg would take BT.601 whatever the size, and tag nothing.
+
+    Returns:
+        The clip and, if it was converted, the name of what it is now.
+    """
+    now = clip.format
+    if now.color_family != vs.RGB:
+        return clip, ""
+    bits = 16 if now.sample_type == vs.FLOAT else now.bits_per_sample
+    wanted = vs.core.query_video_format(vs.YUV, vs.INTEGER, bits, 0, 0)
+    return convert(clip, props, wanted), name(wanted)
+
+
+def prepare(clip: vs.VideoNode, props: vs.FrameProps) -> tuple[vs.VideoNode, str]:
     """Bring a clip to the nearest format that FFmpeg reads, and reads right.
 
     Integers and RGB in float go as they are; half floats become single ones where FFmpeg is too old for them. YUV in
@@ -56,7 +73,7 @@ def prepare(clip: vs.VideoNode) -> tuple[vs.VideoNode, str]:
     subsampling = (now.subsampling_w, now.subsampling_h)
     if family != vs.RGB and sample == vs.FLOAT:
         sample, bits = vs.INTEGER, 16
-    if family == vs.GRAY and not is_full_range(clip):
+    if family == vs.GRAY and not is_full(props):
         family, subsampling = vs.YUV, (0, 0) if clip.width % 2 or clip.height % 2 else (1, 1)
     # As it is; else in single floats or in 16 bit; else without subsampling.
     nearest = [(sample, bits, *subsampling), (sample, 32, 0, 0), (vs.INTEGER, 16, *subsampling), (vs.INTEGER, 16, 0, 0)]
@@ -64,27 +81,28 @@ def prepare(clip: vs.VideoNode) -> tuple[vs.VideoNode, str]:
         wanted = vs.core.query_video_format(family, *candidate)
         if name(wanted) in ffmpeg.readable_formats():
             is_same = candidate == (now.sample_type, now.bits_per_sample, *subsampling)
-            return clip if wanted.id == now.id else convert(clip, wanted), "" if is_same else name(wanted)
+            return clip if wanted.id == now.id else convert(clip, props, wanted), "" if is_same else name(wanted)
     raise CommandError(f"FFmpeg has no pixel format for {now.name}")
 
 
-def is_full_range(clip: vs.VideoNode) -> bool:
-    """Read the range from the first frame; GRAY and YUV are limited by default."""
-    props = clip.get_frame(0).props
-    return bool(props["_Range"] == 1 if "_Range" in props else props.get("_ColorRange", 1) == 0)
+def is_full(props: vs.FrameProps) -> bool | None:
+    """Read the range; None if it is not said, which for GRAY and YUV means limited."""
+    if "_Range" in props:
+        return bool(props["_Range"] == 1)
+    return bool(props["_ColorRange"] == 0) if "_ColorRange" in props else None
 
 
-def convert(clip: vs.VideoNode, wanted: vs.VideoFormat) -> vs.VideoNode:
+def convert(clip: vs.VideoNode, props: vs.FrameProps, wanted: vs.VideoFormat) -> vs.VideoNode:
     """Convert the format. RGB and GRAY become YUV of limited range, with the matrix that players assume for it."""
     options = {}
     if clip.format.color_family != wanted.color_family:
-        matrix = clip.get_frame(0).props.get("_Matrix", UNKNOWN)
+        matrix = props.get("_Matrix", UNKNOWN)
         assumed = vs.MATRIX_BT709 if clip.height >= HD_HEIGHT else vs.MATRIX_ST170_M
         options = {"matrix": assumed if matrix in (0, UNKNOWN) else matrix, "range": vs.RANGE_LIMITED}
         if clip.format.color_family == vs.RGB:
             clip = clip.std.SetFrameProps(_Matrix=vs.MATRIX_RGB)  # some scripts leave that of an earlier YUV behind
     elif wanted.color_family == vs.GRAY:
-        options = {"range": vs.RANGE_FULL if is_full_range(clip) else vs.RANGE_LIMITED}
+        options = {"range": vs.RANGE_FULL if is_full(props) else vs.RANGE_LIMITED}
     try:
         return clip.resize.Bicubic(format=wanted.id, dither_type="error_diffusion", **options)
     except vs.Error as error:
@@ -101,8 +119,7 @@ def description(clip: vs.VideoNode, props: vs.FrameProps) -> list[str]:
     for prop, option in colours.items():
         if props.get(prop, UNKNOWN) != UNKNOWN:
             options += [f"-{option}", str(int(props[prop]))]
-    if "_Range" in props or "_ColorRange" in props:
-        full = props["_Range"] == 1 if "_Range" in props else props["_ColorRange"] == 0
+    if (full := is_full(props)) is not None:
         options += ["-color_range", "pc" if full else "tv"]
     if clip.format.subsampling_w and "_ChromaLocation" in props:
         options += ["-chroma_sample_location", str(int(props["_ChromaLocation"]) + 1)]

@@ -2,9 +2,10 @@
 
 import sys
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import timedelta
-from typing import Protocol, Self
+from typing import Protocol
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
@@ -20,10 +21,6 @@ SILENCE = 60.0  # seconds after which a log is told that work goes on
 class Reporter(Protocol):
     """Tells the user how far the work is."""
 
-    def __enter__(self) -> Self: ...
-
-    def __exit__(self, *_: object) -> None: ...
-
     def note(self, text: str) -> None:
         """Say something worth a line."""
 
@@ -34,24 +31,22 @@ class Reporter(Protocol):
         """Show how many frames are done."""
 
 
-def make_reporter(quiet: bool) -> Reporter:
+@contextmanager
+def make_reporter(quiet: bool) -> Iterator[Reporter]:
     """Choose by where stderr goes."""
-    if quiet:
-        return Silent()
     console = Console(file=sys.stderr)
-    if console.is_terminal:
-        return Bar(console)
-    return Lines()
+    if quiet:
+        yield Silent()
+    elif console.is_terminal:
+        bar = Bar(console)
+        with interrupt.held(bar.progress.start, lambda _: bar.progress.stop()):
+            yield bar
+    else:
+        yield Lines()
 
 
 class Silent:
     """Says nothing."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        pass
 
     def note(self, text: str) -> None:
         pass
@@ -75,11 +70,16 @@ class Lines(Silent):
         with suppress(OSError):  # the work does not depend on a reader of its log
             print(f"vdiff: {text}", file=self.stream, flush=True)
 
+    def status(self, text: str) -> None:
+        if (now := time.monotonic()) - self.told >= SILENCE:
+            self.told = now
+            self.note(text)
+
     def frames(self, done: int, total: int) -> None:
         now = time.monotonic()
         if done == 0:
             self.start = self.told = now
-        elif done * 10 // total > self.tenth or now - self.told > SILENCE:
+        elif done * 10 // total > self.tenth or now - self.told >= SILENCE:
             self.tenth, self.told = done * 10 // total, now
             rate = done / max(now - self.start, 1e-6)
             left = timedelta(seconds=round((total - done) / rate))
@@ -102,14 +102,6 @@ class Bar(Silent):
         columns = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), RateColumn(), left]
         self.progress = Progress(*columns, console=console)
         self.task = self.progress.add_task("reading", total=None)
-
-    def __enter__(self) -> Self:
-        self.context = interrupt.held(lambda: self.progress.start(), lambda _: self.progress.stop())
-        self.context.__enter__()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.context.__exit__(None, None, None)
 
     def note(self, text: str) -> None:
         self.progress.console.print(f"vdiff: {text}", markup=False, highlight=False, soft_wrap=True)

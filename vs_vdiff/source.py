@@ -4,6 +4,7 @@ import contextlib
 import io
 import os
 import re
+import stat
 import sys
 import traceback
 from collections import Counter
@@ -64,11 +65,18 @@ def open_source(path: Path, status: Report) -> Source:
         CommandError: It cannot be opened; the message says why.
     """
     try:
+        mode = path.stat().st_mode
+        if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):  # to open a pipe would be to wait for its other end
+            raise CommandError(f"{path}: not a regular file")
         with path.open("rb") as file:
             if not file.read(1):
                 raise CommandError(f"{path}: the file is empty")
     except OSError as error:
         raise CommandError(f"{path}: {error.strerror}") from error
+    try:
+        str(path.resolve()).encode()
+    except UnicodeEncodeError as error:
+        raise CommandError(f"{path}: VapourSynth opens only what has a name in UTF-8: rename it") from error
     return run_script(path) if path.suffix.lower() == ".vpy" else open_video(path.resolve(), str(path), status)
 
 
@@ -89,9 +97,13 @@ def open_video(path: Path, name: str, status: Report) -> Source:
         raise CommandError(f"{name}: the file is truncated: {facts.truncation}")
 
     notes = ["some packets of the input are damaged"] if facts.corrupt else []
+    counts = {kind: facts.count(kind.capitalize()) for kind in ("subtitle", "attachment")}
+    if left_out := [f"{count} {kind} stream{'s' * (count > 1)}" for kind, count in counts.items() if count]:
+        notes.append(f"{' and '.join(left_out)} left out, unless a -map of yours takes them")
     # BestSource decodes the whole file to know its frames. The index it keeps makes opening it again quick.
     with interrupt.temporary_folder() as cache:
-        options = {"track": track, "cachemode": 2, "cachepath": str(cache)}
+        # Mode 4 gives the index this very name; others make one out of the file's, which may become too long.
+        options = {"track": track, "cachemode": 4, "cachepath": str(cache / "index")}
         try:
             with log_read_by(status):
                 opened: dict[str, Any] = vs.core.bs.VideoSource(
@@ -119,11 +131,17 @@ def open_video(path: Path, name: str, status: Report) -> Source:
         clip = clip.std.SetFrameProps(_SARNum=props["_SARDen"], _SARDen=props["_SARNum"])
     if "_Alpha" in props:
         notes.append("the alpha channel is left out")
+    if props.get("_FieldBased", 0) > 0:
+        notes.append("the video is interlaced, but is treated as progressive: deinterlace it first, in a .vpy script")
+    size = facts.size(track)
+    if size and clip.width and sorted(size) != sorted((clip.width, clip.height)):
+        notes.append(f"the picture is cut from {size[0]}x{size[1]}, which its chroma does not divide, to "
+                     f"{clip.width}x{clip.height}")  # fmt: skip
     delay = max(0.0, float(stamps[0] * base) - facts.start) if stamps else 0.0
     end = max(facts.reached, delay + clip.num_frames / clip.fps)
     if facts.announced - end > max(MISSING_SECONDS, MISSING_PART * facts.announced):
         raise CommandError(f"{name}: the file is truncated: it ends after {end:.1f} of {facts.announced:.1f} seconds")
-    return Source(clip, path, track, facts.audio_streams, delay, notes)
+    return Source(clip, path, track, facts.count("Audio"), delay, notes)
 
 
 def as_list(value: Any) -> list[Any]:
@@ -166,7 +184,9 @@ def frame_rate(stamps: Sequence[int], base: Fraction, declared: Fraction) -> tup
             return rate.limit_denominator(100_000), True
     often = [duration for duration, count in Counter(durations).items() if duration > 0 and count * 20 > len(durations)]
     shortest = min(often) if often else max(1, sorted(durations)[len(durations) // 20])
-    return nearest_common(min(1 / (shortest * base), Fraction(HIGHEST_RATE))), False
+    # Where the unit is coarse, one duration is rounded now down, now up: 33 and 34 ms at 29.97 fps.
+    near = [duration for duration in durations if shortest <= duration <= shortest + 1]
+    return nearest_common(min(len(near) / (sum(near) * base), Fraction(HIGHEST_RATE))), False
 
 
 def nearest_common(rate: Fraction) -> Fraction:
@@ -201,7 +221,7 @@ def run_script(path: Path) -> Source:
         os.chdir(path.resolve().parent)
         sys.argv = [script]
         exec(code, {"__name__": "__vapoursynth__", "__file__": script})
-    except (Exception, SystemExit) as error:
+    except BaseException as error:  # a KeyboardInterrupt too is the script's own: signals raise none here
         raise CommandError(f"{path}{line_of(error, script)}: {describe(error)}") from error
     finally:
         os.chdir(before)
