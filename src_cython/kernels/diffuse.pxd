@@ -161,11 +161,8 @@ cdef inline void edge_flow_euler_row(
 
 
 cdef inline void rational_euler_row(
-        row dst, crow up, crow mid, crow down, int n, float tau, float c, bint wide) noexcept nogil:
-    """An Euler step with g = c/(c + d2). The four quotients share one denominator: one division a pixel, not four.
-
-    `wide`: contrasts may be so large that the product of the four denominators would overflow.
-    """
+        row dst, crow up, crow mid, crow down, int n, float tau, float c) noexcept nogil:
+    """An Euler step with g = c/(c + d2). The four quotients share one denominator: one division a pixel, not four."""
     cdef int x
     cdef float u, w, e, s, t, bw, be, bs, bt, horizontal, vertical
     cdef float strength = tau * c
@@ -179,14 +176,28 @@ cdef inline void rational_euler_row(
         be = c + e * e
         bt = c + t * t
         bs = c + s * s
-        if wide:
-            dst[x] = u + strength * ((w / bw + e / be) + (t / bt + s / bs))
-        else:
-            horizontal = w * be + e * bw
-            vertical = t * bs + s * bt
-            bw = bw * be
-            bt = bt * bs
-            dst[x] = u + strength * (horizontal * bt + vertical * bw) / (bw * bt)
+        horizontal = w * be + e * bw
+        vertical = t * bs + s * bt
+        bw = bw * be
+        bt = bt * bs
+        dst[x] = u + strength * (horizontal * bt + vertical * bw) / (bw * bt)
+
+
+cdef inline float rational_flow(float d, float c) noexcept nogil:
+    return d / (c + d * d)
+
+
+cdef inline void rational_euler_row_wide(
+        row dst, crow up, crow mid, crow down, int n, float tau, float c) noexcept nogil:
+    """The same for contrasts so large that the product of the four denominators would overflow."""
+    cdef int x
+    cdef float u
+    cdef float strength = tau * c
+    for x in range(n):  # hot
+        u = mid[x]
+        dst[x] = u + strength * (
+            (rational_flow(mid[x - 1] - u, c) + rational_flow(mid[x + 1] - u, c))
+            + (rational_flow(up[x] - u, c) + rational_flow(down[x] - u, c)))
 
 
 # The wavefront
@@ -287,8 +298,10 @@ cdef inline void run_pass(
             if d.steps.euler:
                 if d.kind == LINEAR:
                     linear_euler_row(out, up, mid, down, width, tau)
+                elif d.kind == RATIONAL and wide:
+                    rational_euler_row_wide(out, up, mid, down, width, tau, d.contrast2)
                 elif d.kind == RATIONAL:
-                    rational_euler_row(out, up, mid, down, width, tau, d.contrast2, wide)
+                    rational_euler_row(out, up, mid, down, width, tau, d.contrast2)
                 else:
                     edge_flow_euler_row(
                         out, up, mid, down, across, downward + (max(y - 1, 0) % edges) * pitch,
