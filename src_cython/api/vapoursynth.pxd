@@ -93,6 +93,7 @@ cdef extern from "VapourSynth4.h" nogil:
             const VSFrame *prop_src, VSCore *core) noexcept nogil
         void (*freeFrame)(const VSFrame *frame) noexcept nogil
         const VSMap *(*getFramePropertiesRO)(const VSFrame *frame) noexcept nogil
+        VSMap *(*getFramePropertiesRW)(VSFrame *frame) noexcept nogil
         ptrdiff_t (*getStride)(const VSFrame *frame, int plane) noexcept nogil
         const uint8_t *(*getReadPtr)(const VSFrame *frame, int plane) noexcept nogil
         uint8_t *(*getWritePtr)(VSFrame *frame, int plane) noexcept nogil
@@ -110,3 +111,4 @@ cdef extern from "VapourSynth4.h" nogil:
         double (*mapGetFloat)(const VSMap *map, const char *key, int index, int *error) noexcept nogil
         const char *(*mapGetData)(const VSMap *map, const char *key, int index, int *error) noexcept nogil
         VSNode *(*mapGetNode)(const VSMap *map, const char *key, int index, int *error) noexcept nogil
+        int (*mapSetFloatArray)(VSMap *map, const char *key, const double *values, int size) noexcept nogil

@@ -10,11 +10,10 @@ from libc.stdio cimport snprintf
 from libc.string cimport memcmp, strcmp
 
 from api.vapoursynth cimport VSAPI, VSMap, VSNode, VSVideoFormat, VSVideoInfo, stFloat, stInteger
-from common.pixels cimport Pixels, describe_pixels
+from common.pixels cimport PLANES, Pixels, describe_pixels
 
 
 cdef enum:
-    PLANES = 3
     MESSAGE = 512
 
 

@@ -1,7 +1,7 @@
 """Frames: outputs that share untouched planes, and the frames around one, within its clip and its scene."""
 
 from api.vapoursynth cimport VSAPI, VSCore, VSFrame, VSFrameContext, VSMap, VSNode, VSVideoInfo
-from common.args cimport PLANES
+from common.pixels cimport PLANES
 
 
 cdef inline VSFrame *new_output(

@@ -17,6 +17,10 @@ cdef extern from * nogil:
     ctypedef uint16_t *row16 "uint16_t *restrict"
 
 
+cdef enum:
+    PLANES = 3
+
+
 cdef enum Sample:
     BYTE
     WORD
@@ -47,6 +51,13 @@ cdef inline Pixels describe_pixels(bint floating, int bits) noexcept nogil:
         p.step = p.scale
     p.unscale = 1 / p.scale
     p.unit = p.peak * <double>p.scale / 255
+    return p
+
+
+cdef inline Pixels working_pixels() noexcept nogil:
+    """Rows of float32 that are on the working scale already."""
+    cdef Pixels p = describe_pixels(True, 32)
+    p.scale = p.unscale = 1
     return p
 
 

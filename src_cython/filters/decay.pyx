@@ -17,10 +17,10 @@ from api.vapoursynth cimport (
     VSAPI, VSCore, VSFilterDependency, VSFrame, VSFrameContext, VSMap, VSNode, VSPLUGINAPI, VSPlugin, VSVideoInfo,
     arAllFramesReady, arInitial, cfRGB, cfYUV, fmParallelRequests, rpGeneral)
 from common.args cimport (
-    MESSAGE, PLANES, Args, choice, clip_arg, fail, integer, is_given, number, read_args, select_planes)
+    MESSAGE, Args, choice, clip_arg, fail, integer, is_given, number, read_args, select_planes)
 from common.frames cimport (
     frame_starts_scene, is_limited_range, new_output, plane_height, plane_width, starts_scene)
-from common.pixels cimport HALF, SINGLE, Pixels
+from common.pixels cimport HALF, PLANES, SINGLE, Pixels
 from common.recursion cimport (
     BATCH, Cursor, Recursion, advance, batch_size, collect, cursor_for, deposit, finish, free_recursion, is_wanted,
     want)

@@ -12,9 +12,9 @@ from api.vapoursynth cimport (
     VSAPI, VSCore, VSFilterDependency, VSFrame, VSFrameContext, VSMap, VSNode, VSPLUGINAPI, VSPlugin, VSVideoInfo,
     arAllFramesReady, arInitial, fmParallel, rpGeneral, rpStrictSpatial)
 from common.args cimport (
-    PLANES, Args, clip_arg, fail, integer, is_given, per_plane, read_args, same_format, select_planes)
+    Args, clip_arg, fail, integer, is_given, per_plane, read_args, same_format, select_planes)
 from common.frames cimport clamp_to_clip, clamp_to_scene, new_output, request_between
-from common.pixels cimport Pixels
+from common.pixels cimport PLANES, Pixels
 from kernels.diffblend cimport Blend, blend_plane, describe_blend
 
 

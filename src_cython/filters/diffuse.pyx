@@ -7,44 +7,54 @@ with a g that falls with the contrast of an edge, regions smooth and edges stay 
 """
 
 from libc.math cimport ceil
-from libc.stddef cimport size_t
+from libc.stddef cimport ptrdiff_t
 from libc.stdio cimport snprintf
 from libc.stdlib cimport calloc, free
 
 from api.vapoursynth cimport (
     VSAPI, VSCore, VSFilterDependency, VSFrame, VSFrameContext, VSMap, VSNode, VSPLUGINAPI, VSPlugin, VSVideoInfo,
-    arAllFramesReady, arInitial, fmParallel, rpStrictSpatial)
+    arAllFramesReady, arInitial, fmParallel, rpGeneral, rpStrictSpatial)
 from common.args cimport (
-    MESSAGE, PLANES, Args, choice, clip_arg, fail, integer, is_given, number, per_plane, read_args, select_planes)
-from common.frames cimport new_output, plane_height, plane_width
-from common.pixels cimport Pixels
+    MESSAGE, Args, choice, clip_arg, fail, integer, is_given, number, per_plane, read_args, select_planes)
+from common.frames cimport clamp_to_clip, new_output, plane_height, plane_width
+from common.pixels cimport PLANES, Pixels
 from common.scratch cimport Scratch, free_scratch, give_scratch, take_scratch
+from kernels.aos cimport accurate_aos_steps
 from kernels.diffuse cimport (
-    Diffusion, Diffusivity, Steps, accurate_euler_steps, accurate_fed_cycles, diffuse_plane, euler_steps, fed_steps,
-    scratch_floats, suits_fed)
+    Steps, accurate_euler_steps, accurate_fed_cycles, equal_steps, fed_steps, set_contrast, suits_fed)
+from kernels.diffusivity cimport CHARBONNIER, EXP, LINEAR, RATIONAL, TUKEY, WEICKERT, Diffusivity
+from kernels.evolution cimport AOS, AUTO, EXACT, EXPLICIT, FED, Evolution, Scheme, evolve_frame, lay_scratch
+from kernels.heat cimport describe_heat, free_heat
+from kernels.steering cimport View
 
 
 cdef enum:
     DIFFUSIVITIES = 7
-    RATIONAL_NAME = 2      # the default's place among the names
-    DIFFUSIVITIES_READY = 3
+    TV = 6                 # the last of the names is another one's special case
     SCHEMES = 5
-
-
-cdef enum Scheme:
-    AUTO
-    EXPLICIT
-    FED
-    SCHEMES_READY
 
 
 cdef struct Diffuse:
     VSNode *clip
+    VSNode *guide
     const VSVideoInfo *vi
+    const VSVideoInfo *guide_vi
     Pixels pixels
+    Pixels guide_pixels
     bint process[PLANES]
-    Diffusion diffusion[PLANES]
+    bint reports           # the contrasts, as a property
+    Evolution evolution
     Scratch scratch
+
+
+cdef void view_planes(View *views, const VSFrame *frame, const Pixels *pixels, int planes, const VSAPI *api) noexcept nogil:
+    cdef int p
+    for p in range(planes):
+        views[p].data = api.getReadPtr(frame, p)
+        views[p].stride = api.getStride(frame, p)
+        views[p].width = api.getFrameWidth(frame, p)
+        views[p].height = api.getFrameHeight(frame, p)
+        views[p].pixels = pixels
 
 
 cdef const VSFrame *get_frame(
@@ -52,125 +62,222 @@ cdef const VSFrame *get_frame(
         VSFrameContext *context, VSCore *core, const VSAPI *api) noexcept nogil:
     cdef Diffuse *d = <Diffuse *>instance
     cdef const VSFrame *src
+    cdef const VSFrame *guide = NULL
     cdef VSFrame *dst
     cdef void *scratch
+    cdef void *data[PLANES]
+    cdef ptrdiff_t stride[PLANES]
+    cdef View views[PLANES]
+    cdef View guides[PLANES]
+    cdef double contrasts[PLANES]
     cdef int p
     if reason == arInitial:
         api.requestFrameFilter(n, d.clip, context)
+        if d.guide != NULL:
+            api.requestFrameFilter(clamp_to_clip(n, d.guide_vi), d.guide, context)
         return NULL
     if reason != arAllFramesReady:
         return NULL
 
     src = api.getFrameFilter(n, d.clip, context)
+    view_planes(views, src, &d.pixels, d.vi.format.numPlanes, api)
+    if d.guide != NULL:
+        guide = api.getFrameFilter(clamp_to_clip(n, d.guide_vi), d.guide, context)
+        view_planes(guides, guide, &d.guide_pixels, d.guide_vi.format.numPlanes, api)
     dst = new_output(src, d.vi, d.process, core, api)
     scratch = take_scratch(&d.scratch)
     if dst == NULL or scratch == NULL:
         api.setFilterError(b"Diffuse: out of memory.", context)
         api.freeFrame(dst)
         dst = NULL
-    for p in range(d.vi.format.numPlanes):
-        if dst != NULL and d.process[p]:
-            diffuse_plane(
-                api.getWritePtr(dst, p), api.getStride(dst, p), api.getReadPtr(src, p), api.getStride(src, p),
-                api.getFrameWidth(dst, p), api.getFrameHeight(dst, p), &d.pixels, &d.diffusion[p], <float *>scratch)
+    else:
+        for p in range(d.vi.format.numPlanes):
+            # Asking for a plane to write would copy one that is shared.
+            data[p] = api.getWritePtr(dst, p) if d.process[p] else NULL
+            stride[p] = api.getStride(dst, p)
+            contrasts[p] = d.evolution.plane[p].contrast if d.process[p] else 0
+        evolve_frame(&d.evolution, data, stride, views, guides, contrasts, <float *>scratch)
+        if d.reports:
+            api.mapSetFloatArray(api.getFramePropertiesRW(dst), b"VdiffK", contrasts, d.vi.format.numPlanes)
     give_scratch(&d.scratch, scratch)
     api.freeFrame(src)
+    api.freeFrame(guide)
     return dst
 
 
 cdef void free_instance(void *instance, VSCore *core, const VSAPI *api) noexcept nogil:
     cdef Diffuse *d = <Diffuse *>instance
     api.freeNode(d.clip)
+    api.freeNode(d.guide)
+    free_heat(&d.evolution.heat)
+    free_heat(&d.evolution.presmooth)
     free_scratch(&d.scratch)
     free(d)
 
 
-cdef Steps read_steps(Args *a, double time, Diffusivity kind) noexcept nogil:
+cdef void read_steps(Args *a, double time, double speed, Diffusivity kind, bint steered, Evolution *e) noexcept nogil:
+    """The scheme, and its steps. `speed`: how much faster than named time passes, for a g larger than 1."""
     cdef const char *names[SCHEMES]
     cdef char text[MESSAGE]
-    names[0] = b"auto"
-    names[1] = b"explicit"
-    names[2] = b"fed"
-    names[3] = b"aos"
-    names[4] = b"exact"
-    cdef int scheme = choice(a, b"scheme", names, SCHEMES, AUTO)
-    cdef int steps = integer(a, b"steps", 0, 0, 100000)
-    if scheme >= SCHEMES_READY:
-        snprintf(text, MESSAGE, b"scheme \"%s\" is not available yet: use auto, explicit or fed.", names[scheme])
+    cdef Steps s
+    cdef int scheme, steps, fewest, p
+    names[<int>AUTO] = b"auto"
+    names[<int>EXPLICIT] = b"explicit"
+    names[<int>FED] = b"fed"
+    names[<int>AOS] = b"aos"
+    names[<int>EXACT] = b"exact"
+    scheme = choice(a, b"scheme", names, SCHEMES, AUTO)
+    steps = integer(a, b"steps", 0, 0, 100000)
+    if scheme == EXACT and kind != LINEAR:
+        fail(a, b"scheme exact solves diffusivity linear only: name that, or another scheme.")
+    if scheme == EXACT and steps > 0:
+        snprintf(text, MESSAGE, b"scheme exact takes no steps, got steps=%d: leave it out.", steps)
         fail(a, text)
-    if scheme == AUTO:
-        scheme = EXPLICIT
-        if suits_fed(time, kind) if steps == 0 else time > 0.25 * steps:
-            scheme = FED
-    if scheme == FED:
-        return fed_steps(time, steps if steps > 0 else accurate_fed_cycles(time, kind))
-    if steps == 0:
-        steps = accurate_euler_steps(time)
-    if time > 0.25 * steps:
-        snprintf(text, MESSAGE, b"steps must be at least %.0f for scheme explicit to be stable at time %.10g, got %d: "
-                 b"take more steps or scheme fed.", ceil(4 * time), time, steps)
-        fail(a, text)
-    return euler_steps(time, steps)
+    fewest = <int>ceil(4 * speed * time)
+    if scheme == AUTO and steps > 0:
+        scheme = EXPLICIT if steps >= fewest else FED
+    elif scheme == AUTO and kind == LINEAR:
+        scheme = EXACT
+    elif scheme == AUTO:
+        scheme = FED if suits_fed(speed * time, kind, steered) else EXPLICIT
+    if scheme == EXPLICIT:
+        s = equal_steps(speed * time, steps if steps > 0 else accurate_euler_steps(speed * time))
+        if steps > 0 and steps < fewest:
+            snprintf(text, MESSAGE, b"steps must be at least %d for scheme explicit to be stable at time %.10g, got %d: "
+                     b"take more steps or scheme fed.", fewest, time, steps)
+            fail(a, text)
+    elif scheme == AOS:
+        s = equal_steps(speed * time, steps if steps > 0 else accurate_aos_steps())
+    else:
+        s = fed_steps(speed * time, steps if steps > 0 else accurate_fed_cycles(speed * time, kind, steered))
+    e.scheme = <Scheme>scheme
+    for p in range(PLANES):
+        e.plane[p].diffusion.kind = kind
+        e.plane[p].diffusion.steps = s
+        e.plane[p].diffusion.steered = steered
+
+
+cdef void read_contrasts(Args *a, int planes, Evolution *e) noexcept nogil:
+    cdef char text[MESSAGE]
+    cdef double k[PLANES]
+    cdef int p
+    per_plane(a, b"k", planes, 8, 0, 10000, k)
+    for p in range(PLANES):
+        if 0 < k[p] < 0.001:
+            snprintf(text, MESSAGE, b"k must be 0, to have it chosen from each picture, or 0.001...10000, got %.10g.", k[p])
+            fail(a, text)
+        e.plane[p].contrast = k[p]
+        e.plane[p].automatic = k[p] == 0
+
+
+cdef int full_planes(const VSVideoInfo *vi) noexcept nogil:
+    """Which planes have the size of the first: a bit for each."""
+    if vi.format.subSamplingW == 0 and vi.format.subSamplingH == 0:
+        return (1 << vi.format.numPlanes) - 1
+    return 1
+
+
+cdef int steered_by(const VSVideoInfo *clip, const VSVideoInfo *guide, int plane, bint coupled) noexcept nogil:
+    """Which planes of the guide, or of the clip itself, steer a plane: a bit for each."""
+    if coupled or clip.format.colorFamily != guide.format.colorFamily:
+        return full_planes(guide)
+    if plane_width(guide, plane) < plane_width(clip, plane) or plane_height(guide, plane) < plane_height(clip, plane):
+        return 1
+    return 1 << plane
+
+
+cdef void read_steering(Args *a, Diffuse *d, Diffusivity kind) noexcept nogil:
+    cdef char text[MESSAGE]
+    cdef Evolution *e = &d.evolution
+    cdef const VSVideoInfo *source = d.vi
+    cdef double presmooth = number(a, b"presmooth", 0, 0, 100)
+    cdef bint coupled = integer(a, b"coupled", 0, 0, 1)
+    cdef int p
+    e.pixels = &d.pixels
+    e.steering_pixels = &d.pixels
+    if is_given(a, b"guide"):
+        d.guide = clip_arg(a, b"guide", &d.guide_pixels)
+        d.guide_vi = source = a.api.getVideoInfo(d.guide)
+        e.steering_pixels = &d.guide_pixels
+        e.guided = True
+        if source.width != d.vi.width or source.height != d.vi.height:
+            snprintf(text, MESSAGE, b"guide must have the size of clip, %dx%d, got %dx%d.",
+                     d.vi.width, d.vi.height, source.width, source.height)
+            fail(a, text)
+    e.steered = e.guided or coupled or presmooth > 0
+    if e.steered and kind == LINEAR:
+        fail(a, b"diffusivity linear has nothing to steer: leave out presmooth, guide and coupled.")
+    if not describe_heat(&e.presmooth, 0.5 * presmooth * presmooth):
+        fail(a, b"out of memory.")
+    if a.failed:
+        return
+    for p in range(d.vi.format.numPlanes):
+        e.plane[p].steered_by = steered_by(d.vi, source, p, coupled)
+    for p in range(source.format.numPlanes):
+        e.steering_width[p] = plane_width(source, p)
+        e.steering_height[p] = plane_height(source, p)
 
 
 cdef void create(const VSMap *given, VSMap *out, void *user, VSCore *core, const VSAPI *api) noexcept nogil:
     cdef Args a = read_args(b"Diffuse", given, out, api)
     cdef Diffuse *d = <Diffuse *>calloc(1, sizeof(Diffuse))
-    cdef VSFilterDependency needs
+    cdef Evolution *e
+    cdef VSFilterDependency needs[2]
     cdef const char *names[DIFFUSIVITIES]
-    cdef char text[MESSAGE]
-    cdef double k[PLANES]
     cdef double time
-    cdef Steps steps
-    cdef size_t size
-    cdef int kind, planes, p
+    cdef double speed = 1
+    cdef double edge = 1
+    cdef int kind, p
 
     if d == NULL:
         fail(&a, b"out of memory.")
         return
+    e = &d.evolution
     d.clip = clip_arg(&a, b"clip", &d.pixels)
     d.vi = api.getVideoInfo(d.clip)
-    planes = d.vi.format.numPlanes
     time = number(&a, b"time", 2, 0, 10000)
-    for p in range(api.mapNumElements(given, b"k")):
-        if api.mapGetFloat(given, b"k", p, NULL) == 0:
-            fail(&a, b"k=0, the contrast chosen from the picture, is not available yet: give 0.001...10000.")
-    per_plane(&a, b"k", planes, 8, 0.001, 10000, k)
-    names[0] = b"linear"
-    names[1] = b"exp"
-    names[2] = b"rational"
-    names[3] = b"charbonnier"
-    names[4] = b"weickert"
-    names[5] = b"tukey"
-    names[6] = b"tv"
-    kind = choice(&a, b"diffusivity", names, DIFFUSIVITIES, RATIONAL_NAME)
-    if kind >= DIFFUSIVITIES_READY:
-        snprintf(text, MESSAGE, b"diffusivity \"%s\" is not available yet: use linear, exp or rational.", names[kind])
-        fail(&a, text)
-    steps = read_steps(&a, time, <Diffusivity>kind)
-    if number(&a, b"presmooth", 0, 0, 100) != 0:
-        fail(&a, b"presmooth is not available yet: leave it at 0.")
-    if is_given(&a, b"guide"):
-        fail(&a, b"guide is not available yet: leave it out.")
-    if integer(&a, b"coupled", 0, 0, 1) != 0:
-        fail(&a, b"coupled is not available yet: leave it at 0.")
-    select_planes(&a, planes, d.process)
+    read_contrasts(&a, d.vi.format.numPlanes, e)
+    names[<int>LINEAR] = b"linear"
+    names[<int>EXP] = b"exp"
+    names[<int>RATIONAL] = b"rational"
+    names[<int>CHARBONNIER] = b"charbonnier"
+    names[<int>WEICKERT] = b"weickert"
+    names[<int>TUKEY] = b"tukey"
+    names[TV] = b"tv"
+    kind = choice(&a, b"diffusivity", names, DIFFUSIVITIES, RATIONAL)
+    if kind == TV:
+        # 1/sqrt(s^2/k^2 + epsilon^2) is Charbonnier's diffusivity of contrast epsilon*k, 1/epsilon times as large.
+        kind = CHARBONNIER
+        edge = 0.1
+        speed = 10
+    read_steering(&a, d, <Diffusivity>kind)
+    read_steps(&a, time, speed, <Diffusivity>kind, e.steered, e)
+    select_planes(&a, d.vi.format.numPlanes, d.process)
+    if not describe_heat(&e.heat, time if e.scheme == EXACT else 0):
+        fail(&a, b"out of memory.")
     if a.failed:
         free_instance(d, core, api)
         return
 
-    for p in range(planes):
-        d.diffusion[p].kind = <Diffusivity>kind
-        d.diffusion[p].steps = steps
-        d.diffusion[p].contrast2 = <float>((k[p] * d.pixels.unit) * (k[p] * d.pixels.unit))
+    e.planes = d.vi.format.numPlanes
+    e.contrast_unit = edge * e.steering_pixels.unit
+    for p in range(e.planes):
         d.process[p] = d.process[p] and time > 0
-        if d.process[p]:
-            # A narrow plane may need more than a wide one: more steps fit into one pass.
-            size = scratch_floats(plane_width(d.vi, p), plane_height(d.vi, p), &d.diffusion[p]) * sizeof(float)
-            d.scratch.size = max(d.scratch.size, size)
-    needs.source = d.clip
-    needs.requestPattern = rpStrictSpatial
-    api.createVideoFilter(out, b"Diffuse", d.vi, get_frame, free_instance, fmParallel, &needs, 1, d, core)
+        e.plane[p].process = d.process[p]
+        e.plane[p].width = plane_width(d.vi, p)
+        e.plane[p].height = plane_height(d.vi, p)
+        set_contrast(&e.plane[p].diffusion, e.plane[p].contrast * e.contrast_unit)
+        d.reports = d.reports or (d.process[p] and e.plane[p].automatic)
+    lay_scratch(e)
+    d.scratch.size = e.size * sizeof(float)
+    needs[0].source = d.clip
+    needs[0].requestPattern = rpStrictSpatial
+    needs[1].source = d.guide
+    needs[1].requestPattern = rpGeneral
+    if d.guide != NULL and d.guide_vi.numFrames >= d.vi.numFrames:
+        needs[1].requestPattern = rpStrictSpatial
+    api.createVideoFilter(
+        out, b"Diffuse", d.vi, get_frame, free_instance, fmParallel, needs, 1 if d.guide == NULL else 2, d, core)
 
 
 cdef public void vdiff_register_diffuse(VSPlugin *plugin, const VSPLUGINAPI *api) noexcept nogil:

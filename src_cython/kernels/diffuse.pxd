@@ -4,8 +4,9 @@ A plane crosses memory once for many steps. The rows of all steps advance as one
 y+1, step i+1 computes row y, from three rows of step i that are still in cache. A row has a ghost pixel at each end,
 a copy of the border pixel, and the row beyond the first or last is that row itself: the reflecting boundary.
 
-Time steps come in cycles. At the start of a cycle the diffusivity of every edge between two pixels is computed, then
-a number of steps of one size is taken with it, each extrapolated from the step before:
+Time steps come in cycles. At the start of a cycle the diffusivity of every edge between two pixels is computed, of
+their difference, or as the mean of the diffusivities that the two pixels are given by a steering picture. Then a number
+of steps of one size is taken with it, each extrapolated from the step before:
 
     u[j+1] = u[j-1] + alpha[j] * (u[j] + tau * A u[j] - u[j-1]),   alpha[j] = (4j+2) / (2j+3),   u[-1] = u[0]
 
@@ -17,20 +18,15 @@ without its unstable intermediate steps. Euler's scheme is a cycle of one step w
 from libc.math cimport ceil, fmax, fmin, sqrt
 from libc.stddef cimport ptrdiff_t, size_t
 
-from common.c cimport bits_of_float, crow, float_of_bits, minf, row
-from common.pixels cimport Pixels, describe_pixels, load_row, store_row
+from common.c cimport bits_of_float, crow, row
+from common.pixels cimport Pixels, load_row, store_row, working_pixels
+from kernels.diffusivity cimport CHARBONNIER, LINEAR, RATIONAL, Diffusivity, diffusivity_row
 
 
 cdef enum:
     GHOST = 16             # floats before and after a row: one is used, the rest keeps rows aligned
     WIDE = 32768           # a difference, on the working scale, that only float pictures can have
     CACHE = 512 * 1024     # bytes of rows that a wavefront may hold before the steps are split into several passes
-
-
-cdef enum Diffusivity:
-    LINEAR
-    EXP
-    RATIONAL
 
 
 cdef struct Steps:
@@ -44,11 +40,16 @@ cdef struct Diffusion:
     Diffusivity kind
     Steps steps
     float contrast2        # square of the contrast k, working scale
+    bint steered           # diffusivities are given for each pixel, not taken of differences
+
+
+cdef inline void set_contrast(Diffusion *d, double contrast) noexcept nogil:
+    d.contrast2 = <float>(contrast * contrast)
 
 
 # Time
 
-cdef inline Steps euler_steps(double time, int steps) noexcept nogil:
+cdef inline Steps equal_steps(double time, int steps) noexcept nogil:
     cdef Steps s
     s.cycles = steps
     s.length = 1
@@ -72,49 +73,46 @@ cdef inline int accurate_euler_steps(double time) noexcept nogil:
     return max(1, <int>fmax(ceil(5 * time), fmin(8, ceil(64 * time))))
 
 
-cdef inline int accurate_fed_cycles(double time, Diffusivity kind) noexcept nogil:
+cdef inline int accurate_fed_cycles(double time, Diffusivity kind, bint steered) noexcept nogil:
     """As many cycles as damp every mode to within 0.045 of exp(-lambda*time).
 
-    Another diffusivity than `linear` is held for a time of 5 at most.
-    `exp` falls so steeply that edges sharpen themselves, and errors with them: it is held for a time of 1 at most.
+    Another diffusivity than `linear` is held for a time of 5 at most. Where it falls so steeply that edges sharpen
+    themselves, and errors with them, unless a smoothed or another picture steers: for a time of 1 at most.
     """
     cdef int fewest = 8 if time < 1 else 4
     if kind == LINEAR:
         return fewest
-    return max(fewest, <int>ceil(time if kind == EXP else time / 5))
+    return max(fewest, <int>ceil(time if is_steep(kind) and not steered else time / 5))
 
 
-cdef inline bint suits_fed(double time, Diffusivity kind) noexcept nogil:
+cdef inline bint is_steep(Diffusivity kind) noexcept nogil:
+    return kind != LINEAR and kind != RATIONAL and kind != CHARBONNIER
+
+
+cdef inline bint suits_fed(double time, Diffusivity kind, bint steered) noexcept nogil:
     """Whether cycles reach the accuracy of Euler's steps with fewer steps."""
-    return time > 4 and kind != EXP
+    return steered or (time > 4 and not is_steep(kind))
 
 
-# Diffusivity of an edge, from the squared difference d2 of its two pixels
+# Diffusivities of edges
 
-cdef inline float exp_diffusivity(float d2, float contrast2) noexcept nogil:
-    """exp(-d2/contrast2) to 3e-7: as 2^-z, by the integer nearest to z and a Taylor polynomial of the rest."""
-    cdef float z = minf(d2 * (<float>1.44269504 / contrast2), 126)
-    cdef float whole = (z + <float>12582912.0) - <float>12582912.0
-    cdef float f = (whole - z) * <float>0.693147181
-    cdef float p = 1 + f * (1 + f * (<float>0.5 + f * (<float>0.166666667 + f * (
-        <float>0.0416666667 + f * (<float>0.00833333333 + f * <float>0.00138888889)))))
-    return p * float_of_bits(<unsigned int>(127 - <int>whole) << 23)
-
-
-cdef inline float rational_diffusivity(float d2, float contrast2) noexcept nogil:
-    return contrast2 / (contrast2 + d2)
+cdef inline void squared_differences(row d2, crow a, crow b, int n) noexcept nogil:
+    cdef int x
+    for x in range(n):  # hot
+        d2[x] = (b[x] - a[x]) * (b[x] - a[x])
 
 
 cdef inline void edge_row(row g, crow a, crow b, int n, const Diffusion *d) noexcept nogil:
     """The diffusivities of the edges from a[x] to b[x]."""
-    cdef float contrast2 = d.contrast2
+    squared_differences(g, a, b, n)
+    diffusivity_row(g, n, d.kind, d.contrast2)
+
+
+cdef inline void mean_row(row g, crow a, crow b, int n) noexcept nogil:
+    """The diffusivities of the edges between pixels whose diffusivities are a[x] and b[x]."""
     cdef int x
-    if d.kind == EXP:
-        for x in range(n):  # hot
-            g[x] = exp_diffusivity((b[x] - a[x]) * (b[x] - a[x]), contrast2)
-    else:
-        for x in range(n):  # hot
-            g[x] = rational_diffusivity((b[x] - a[x]) * (b[x] - a[x]), contrast2)
+    for x in range(n):  # hot
+        g[x] = <float>0.5 * (a[x] + b[x])
 
 
 # One row of one step. Opposite neighbours are added first, and the axes last: what a transposed, mirrored or rotated
@@ -204,7 +202,7 @@ cdef inline void rational_euler_row_wide(
 
 cdef inline bint frozen(const Diffusion *d) noexcept nogil:
     """Whether diffusivities are stored for a cycle, not computed inside the step."""
-    return d.kind != LINEAR and not (d.kind == RATIONAL and d.steps.euler)
+    return d.steered or (d.kind != LINEAR and not (d.kind == RATIONAL and d.steps.euler))
 
 
 cdef inline size_t row_floats(int width) noexcept nogil:
@@ -248,7 +246,8 @@ cdef inline bint is_wide(const float *u, int n) noexcept nogil:
 
 cdef inline void run_pass(
         void *dst, ptrdiff_t dst_stride, const Pixels *dst_pixels, const void *src, ptrdiff_t src_stride,
-        const Pixels *src_pixels, int width, int height, int cycles, const Diffusion *d, float *rows) noexcept nogil:
+        const Pixels *src_pixels, int width, int height, int cycles, const Diffusion *d, const float *steer,
+        float *rows) noexcept nogil:
     """Takes a plane through `cycles` cycles. dst may be src: a row is read long before it is written."""
     cdef size_t pitch = row_floats(width)
     cdef int length = d.steps.length
@@ -260,7 +259,10 @@ cdef inline void run_pass(
     cdef float *g = last + pitch
     cdef float *across = g
     cdef float *downward = g
+    cdef float *above = g
+    cdef float *below = g
     cdef float *out
+    cdef const float *given
     cdef const float *up
     cdef const float *mid
     cdef const float *down
@@ -292,29 +294,31 @@ cdef inline void run_pass(
             if stored:
                 across = g + (2 * edges * cycle + y % edges) * pitch
                 downward = g + (2 * edges * cycle + edges) * pitch
-                if j == 0:
+                below = downward + (y % edges) * pitch
+                if j == 0 and d.steered:
+                    given = steer + y * pitch
+                    mean_row(across - 1, given - 1, given, width + 1)
+                    mean_row(below, given, steer + min(y + 1, height - 1) * pitch, width)
+                elif j == 0:
                     edge_row(across - 1, mid - 1, mid, width + 1, d)
-                    edge_row(downward + (y % edges) * pitch, mid, down, width, d)
+                    edge_row(below, mid, down, width, d)
+                above = downward + (max(y - 1, 0) % edges) * pitch
             if d.steps.euler:
-                if d.kind == LINEAR:
+                if stored:
+                    edge_flow_euler_row(out, up, mid, down, across, above, below, width, tau)
+                elif d.kind == LINEAR:
                     linear_euler_row(out, up, mid, down, width, tau)
-                elif d.kind == RATIONAL and wide:
+                elif wide:
                     rational_euler_row_wide(out, up, mid, down, width, tau, d.contrast2)
-                elif d.kind == RATIONAL:
-                    rational_euler_row(out, up, mid, down, width, tau, d.contrast2)
                 else:
-                    edge_flow_euler_row(
-                        out, up, mid, down, across, downward + (max(y - 1, 0) % edges) * pitch,
-                        downward + (y % edges) * pitch, width, tau)
+                    rational_euler_row(out, up, mid, down, width, tau, d.contrast2)
             else:
                 alpha = <float>((4.0 * j + 2) / (2.0 * j + 3))
                 prev = mid if j == 0 else u + (3 * (step - 2) + y % 3) * pitch
-                if d.kind == LINEAR:
-                    linear_row(out, prev, up, mid, down, width, tau, alpha)
+                if stored:
+                    edge_flow_row(out, prev, up, mid, down, across, above, below, width, tau, alpha)
                 else:
-                    edge_flow_row(
-                        out, prev, up, mid, down, across, downward + (max(y - 1, 0) % edges) * pitch,
-                        downward + (y % edges) * pitch, width, tau, alpha)
+                    linear_row(out, prev, up, mid, down, width, tau, alpha)
             set_ghosts(out, width)
         y = front - levels
         if y >= 0:
@@ -322,22 +326,23 @@ cdef inline void run_pass(
 
 
 cdef inline void diffuse_plane(
-        void *dst, ptrdiff_t dst_stride, const void *src, ptrdiff_t src_stride, int width, int height,
-        const Pixels *pixels, const Diffusion *d, float *scratch) noexcept nogil:
+        void *dst, ptrdiff_t dst_stride, const Pixels *dst_pixels, const void *src, ptrdiff_t src_stride,
+        const Pixels *src_pixels, int width, int height, const Diffusion *d, const float *steer,
+        float *scratch) noexcept nogil:
+    """dst may be src. `steer`: diffusivities of the pixels, rows as in set_ghosts, for all cycles; or NULL."""
     cdef int fit = cycles_of_pass(width, d)
     cdef int done = 0
     cdef int cycles
-    cdef Pixels working = describe_pixels(True, 32)
+    cdef Pixels working = working_pixels()
     cdef ptrdiff_t pitch = row_floats(width) * sizeof(float)
     cdef float *plane = scratch + (<size_t>rows_of_cycle(d) * fit + 1) * row_floats(width)
-    working.scale = working.unscale = 1
     while done < d.steps.cycles:
         cycles = min(fit, d.steps.cycles - done)
         run_pass(
             dst if done + cycles == d.steps.cycles else plane,
             dst_stride if done + cycles == d.steps.cycles else pitch,
-            pixels if done + cycles == d.steps.cycles else &working,
+            dst_pixels if done + cycles == d.steps.cycles else &working,
             src if done == 0 else plane, src_stride if done == 0 else pitch,
-            pixels if done == 0 else &working,
-            width, height, cycles, d, scratch)
+            src_pixels if done == 0 else &working,
+            width, height, cycles, d, steer, scratch)
         done += cycles

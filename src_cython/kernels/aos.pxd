@@ -1,0 +1,233 @@
+"""Additive operator splitting: each step solves an implicit equation along each axis and takes the mean.
+
+    u <- 1/2 sum over the axes l of (I - 2 tau A_l(u))^-1 u     (Weickert, ter Haar Romeny, Viergever, IEEE TIP 7(3), 1998)
+
+Stable at every tau.
+
+`LANES` columns, or as many rows turned to be columns, are solved beside one another. The tridiagonal system is
+eliminated from both ends towards the middle and solved from there outwards, so that a mirrored picture gives the same
+bytes, mirrored; the mean of the axes then is the same whichever of them is called which. Every term of the elimination
+is a sum of positive numbers, nothing cancels, however large tau is. Values are taken relative to the middle of their
+line: a constant stays, to the byte.
+"""
+
+from libc.stddef cimport ptrdiff_t, size_t
+from libc.string cimport memcpy, memset
+
+from common.c cimport crow, row
+from common.pixels cimport Pixels, load_row, store_row
+from kernels.diffuse cimport Diffusion, edge_row, mean_row, row_floats, GHOST
+from kernels.diffusivity cimport LINEAR
+
+
+cdef enum:
+    LANES = 16
+
+
+cdef inline int accurate_aos_steps() noexcept nogil:
+    """As many steps as damp every mode to within 0.045 of exp(-lambda*time), however long the time."""
+    return 18
+
+
+cdef struct Lines:
+    # Solved beside one another: the pixels, edges and unknowns of one place follow those of the place before.
+    int length
+    float *u
+    float *g               # of the edge before each place, and after the last: length + 1, the outer two are 0
+    float *p               # after elimination, v = p + q * v of the next place towards the middle; in the end v
+    float *q
+
+
+cdef inline Lines lay_lines(int length, float *memory) noexcept nogil:
+    cdef Lines l
+    cdef size_t size = <size_t>(length + 2) * LANES
+    l.length = length
+    l.u = memory
+    l.g = memory + size
+    l.p = memory + 2 * size
+    l.q = memory + 3 * size
+    return l
+
+
+cdef inline size_t aos_floats(int width, int height) noexcept nogil:
+    """The scratch that aos_plane needs: two planes, and the lines of one panel."""
+    return 2 * height * row_floats(width) + 4 * <size_t>(max(width, height) + 2) * LANES
+
+
+# One place of all lines
+
+cdef inline void eliminate(
+        row p, row q, row r, crow before_p, crow u, crow base, crow before_g, crow after_g,
+        float strength) noexcept nogil:
+    """Expresses v here by v after it, given the place before. r = 1 - q, carried along because 1 - q would cancel."""
+    cdef int x
+    cdef float a, b, c, inverse
+    for x in range(LANES):  # hot
+        a = strength * before_g[x]
+        b = strength * after_g[x]
+        c = 1 + a * r[x]
+        inverse = 1 / (c + b)
+        p[x] = ((u[x] - base[x]) + a * before_p[x]) * inverse
+        q[x] = b * inverse
+        r[x] = c * inverse
+
+
+cdef inline void solve_middle(
+        row v, crow top_p, crow top_r, crow bottom_p, crow bottom_r, crow u, crow base, crow top_g, crow bottom_g,
+        float strength) noexcept nogil:
+    """v of the place in the middle of an odd number."""
+    cdef int x
+    cdef float a, b
+    for x in range(LANES):  # hot
+        a = strength * top_g[x]
+        b = strength * bottom_g[x]
+        v[x] = ((u[x] - base[x]) + (a * top_p[x] + b * bottom_p[x])) / (1 + (a * top_r[x] + b * bottom_r[x]))
+
+
+cdef inline void solve_pair(row top_v, row bottom_v, crow top_q, crow top_r, crow bottom_q, crow bottom_r) noexcept nogil:
+    """v of the two places in the middle of an even number."""
+    cdef int x
+    cdef float rest, top, bottom
+    for x in range(LANES):  # hot
+        rest = (top_r[x] + bottom_r[x]) - top_r[x] * bottom_r[x]
+        top = top_v[x]
+        bottom = bottom_v[x]
+        top_v[x] = (top + top_q[x] * bottom) / rest
+        bottom_v[x] = (bottom + bottom_q[x] * top) / rest
+
+
+cdef inline void substitute(row v, crow q, crow solved) noexcept nogil:
+    cdef int x
+    for x in range(LANES):  # hot
+        v[x] += q[x] * solved[x]
+
+
+cdef inline void add_base(row v, crow base) noexcept nogil:
+    cdef int x
+    for x in range(LANES):  # hot
+        v[x] += base[x]
+
+
+cdef inline void solve_lines(const Lines *l, float strength) noexcept nogil:
+    """The implicit step along the lines, from l.u to l.p. strength = 2*tau."""
+    cdef float none[LANES]
+    cdef float top_r[LANES]
+    cdef float bottom_r[LANES]
+    cdef float base[LANES]
+    cdef const float *top_p = none
+    cdef const float *bottom_p = none
+    cdef int half = l.length // 2
+    cdef int last = l.length - 1
+    cdef bint odd = l.length % 2 == 1
+    cdef int i, j
+    memset(none, 0, sizeof(none))
+    memset(top_r, 0, sizeof(top_r))
+    memset(bottom_r, 0, sizeof(bottom_r))
+    mean_row(base, l.u + (last - half) * LANES, l.u + half * LANES, LANES)
+    for i in range(half):
+        j = last - i
+        eliminate(
+            l.p + i * LANES, l.q + i * LANES, top_r, top_p, l.u + i * LANES, base, l.g + i * LANES,
+            l.g + (i + 1) * LANES, strength)
+        eliminate(
+            l.p + j * LANES, l.q + j * LANES, bottom_r, bottom_p, l.u + j * LANES, base, l.g + (j + 1) * LANES,
+            l.g + j * LANES, strength)
+        top_p = l.p + i * LANES
+        bottom_p = l.p + j * LANES
+    if odd:
+        solve_middle(
+            l.p + half * LANES, top_p, top_r, bottom_p, bottom_r, l.u + half * LANES, base, l.g + half * LANES,
+            l.g + (half + 1) * LANES, strength)
+    else:
+        solve_pair(
+            l.p + (half - 1) * LANES, l.p + half * LANES, l.q + (half - 1) * LANES, top_r, l.q + half * LANES, bottom_r)
+    for i in range(half - 1 if odd else half - 2, -1, -1):
+        j = last - i
+        substitute(l.p + i * LANES, l.q + i * LANES, l.p + (i + 1) * LANES)
+        substitute(l.p + j * LANES, l.q + j * LANES, l.p + (j - 1) * LANES)
+    for i in range(l.length):
+        add_base(l.p + i * LANES, base)
+
+
+# A plane
+
+cdef inline void set_edges(const Lines *l, const Diffusion *d) noexcept nogil:
+    """From pixels, or in the steered case from the pixels' diffusivities in l.p."""
+    cdef int n = (l.length - 1) * LANES
+    if d.steered:
+        mean_row(l.g + LANES, l.p, l.p + LANES, n)
+    else:
+        edge_row(l.g + LANES, l.u, l.u + LANES, n, d)
+    memset(l.g + l.length * LANES, 0, LANES * sizeof(float))
+
+
+cdef inline void take_columns(float *panel, const float *plane, size_t pitch, int n, int columns) noexcept nogil:
+    cdef int y
+    for y in range(n):
+        memcpy(panel + y * LANES, plane + y * pitch, columns * sizeof(float))
+
+
+cdef inline void take_rows(float *panel, const float *plane, size_t pitch, int n, int rows) noexcept nogil:
+    cdef int x, y
+    for x in range(n):
+        for y in range(rows):
+            panel[x * LANES + y] = plane[y * pitch + x]
+
+
+cdef inline void step_columns(
+        const float *u, float *solution, const float *steer, size_t pitch, int width, int height, const Diffusion *d,
+        float *memory) noexcept nogil:
+    cdef Lines l = lay_lines(height, memory)
+    cdef int left, count, x, y
+    memset(memory, 0, 4 * <size_t>(height + 2) * LANES * sizeof(float))
+    left = 0
+    while left < width:
+        count = min(<int>LANES, width - left)
+        take_columns(l.u, u + left, pitch, height, count)
+        if d.steered:
+            take_columns(l.p, steer + left, pitch, height, count)
+        set_edges(&l, d)
+        solve_lines(&l, 2 * d.steps.tau)
+        for y in range(height):
+            memcpy(solution + y * pitch + left, l.p + y * LANES, count * sizeof(float))
+        left += LANES
+
+
+cdef inline void step_rows(
+        float *u, const float *solution, const float *steer, size_t pitch, int width, int height, const Diffusion *d,
+        float *memory) noexcept nogil:
+    """To the mean of the solutions of both axes."""
+    cdef Lines l = lay_lines(width, memory)
+    cdef int top, count, x, y
+    memset(memory, 0, 4 * <size_t>(width + 2) * LANES * sizeof(float))
+    top = 0
+    while top < height:
+        count = min(<int>LANES, height - top)
+        take_rows(l.u, u + top * pitch, pitch, width, count)
+        if d.steered:
+            take_rows(l.p, steer + top * pitch, pitch, width, count)
+        set_edges(&l, d)
+        solve_lines(&l, 2 * d.steps.tau)
+        for y in range(count):
+            for x in range(width):
+                u[(top + y) * pitch + x] = <float>0.5 * (solution[(top + y) * pitch + x] + l.p[x * LANES + y])
+        top += LANES
+
+
+cdef inline void aos_plane(
+        void *dst, ptrdiff_t dst_stride, const Pixels *dst_pixels, const void *src, ptrdiff_t src_stride,
+        const Pixels *src_pixels, int width, int height, const Diffusion *d, const float *steer,
+        float *scratch) noexcept nogil:
+    """dst may be src. `steer`: diffusivities of the pixels, for all steps, in rows of row_floats(width); or NULL."""
+    cdef size_t pitch = row_floats(width)
+    cdef float *u = scratch
+    cdef float *solution = u + height * pitch
+    cdef float *memory = solution + height * pitch
+    cdef int y, i
+    for y in range(height):
+        load_row(u + y * pitch, <const char *>src + y * src_stride, width, src_pixels)
+    for i in range(d.steps.cycles):
+        step_columns(u, solution, steer, pitch, width, height, d, memory)
+        step_rows(u, solution, steer, pitch, width, height, d, memory)
+    for y in range(height):
+        store_row(<char *>dst + y * dst_stride, u + y * pitch, width, dst_pixels)

@@ -1,0 +1,64 @@
+"""Diffusivities g(s) of the contrast s, computed from s^2, each 1 at s = 0.
+
+- exp(-s^2/k^2) and 1/(1 + s^2/k^2), `rational`: Perona and Malik, IEEE PAMI 12(7), 1990
+- 1/sqrt(1 + s^2/k^2): Charbonnier, Blanc-Feraud, Aubert and Barlaud, IEEE TIP 6(2), 1997
+- 1 - exp(-3.31488 (k/s)^8): Weickert, Anisotropic Diffusion in Image Processing, 1998
+- (1 - s^2/(5 k^2))^2 up to s^2 = 5 k^2, then 0: Tukey's biweight; Black, Sapiro, Marimont and Heeger, IEEE TIP 7(3), 1998
+"""
+
+from libc.math cimport sqrtf
+
+from common.c cimport float_of_bits, maxf, minf, row
+
+
+cdef enum Diffusivity:
+    LINEAR
+    EXP
+    RATIONAL
+    CHARBONNIER
+    WEICKERT
+    TUKEY
+
+
+cdef inline float exp_of_minus(float z) noexcept nogil:
+    """exp(-z) to 3e-7 for z >= 0: as 2^-y, by the integer nearest to y and a Taylor polynomial of the rest."""
+    cdef float y = minf(z * <float>1.44269504, 126)
+    cdef float whole = (y + <float>12582912.0) - <float>12582912.0
+    cdef float f = (whole - y) * <float>0.693147181
+    cdef float p = 1 + f * (1 + f * (<float>0.5 + f * (<float>0.166666667 + f * (
+        <float>0.0416666667 + f * (<float>0.00833333333 + f * <float>0.00138888889)))))
+    return p * float_of_bits(<unsigned int>(127 - <int>whole) << 23)
+
+
+cdef inline float weickert_diffusivity(float s2, float k2) noexcept nogil:
+    cdef float ratio2 = k2 / s2
+    cdef float ratio4 = ratio2 * ratio2
+    return 1 - exp_of_minus(<float>3.31488 * (ratio4 * ratio4))
+
+
+cdef inline float tukey_diffusivity(float s2, float k2) noexcept nogil:
+    cdef float rest = maxf(1 - s2 / (5 * k2), 0)
+    return rest * rest
+
+
+cdef inline void diffusivity_row(row g, int n, Diffusivity kind, float k2) noexcept nogil:
+    """From squared contrasts, in their place, to diffusivities."""
+    cdef int x
+    if kind == EXP:
+        for x in range(n):  # hot
+            g[x] = exp_of_minus(g[x] / k2)
+    elif kind == RATIONAL:
+        for x in range(n):  # hot
+            g[x] = k2 / (k2 + g[x])
+    elif kind == CHARBONNIER:
+        for x in range(n):  # hot
+            g[x] = sqrtf(k2 / (k2 + g[x]))
+    elif kind == WEICKERT:
+        for x in range(n):  # hot
+            g[x] = weickert_diffusivity(g[x], k2)
+    elif kind == TUKEY:
+        for x in range(n):  # hot
+            g[x] = tukey_diffusivity(g[x], k2)
+    else:
+        for x in range(n):  # hot
+            g[x] = 1
