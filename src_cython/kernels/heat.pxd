@@ -114,7 +114,8 @@ cdef inline void weigh_first(row out, const float *u, ptrdiff_t stride, int n, c
             (w1 * (a[x] + b[x]) + w2 * (c[x] + d[x])) + (w3 * (e[x] + f[x]) + w4 * (g[x] + h[x])))
 
 
-cdef inline void weigh_more(row out, const float *u, ptrdiff_t stride, int n, int k, const float *weights) noexcept nogil:
+cdef inline void weigh_more(
+        row out, const float *u, ptrdiff_t stride, int n, int k, const float *weights) noexcept nogil:
     cdef crow a = u - k * stride
     cdef crow b = u + k * stride
     cdef crow c = u - (k + 1) * stride
