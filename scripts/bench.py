@@ -394,7 +394,7 @@ def box(clip: Clip) -> Clip:
 def spread_rows() -> Iterator[Row]:
     """Spread beside an expression with as many taps."""
     for count in (4, 9, 25):
-        for name, clip in (("GRAYS", gray), ("YUV420P8", video)):
+        for name, clip in (("GRAYS", gray), ("YUV420P8", lambda: video(240))):
             yield Row(
                 f"Spread-{count}-{name}",
                 f"akarin.Expr, {count} taps at even displacements; {name}",

@@ -56,11 +56,17 @@ def test_parity_of_random_taps(core: Any, rng: np.random.Generator, run: int) ->
     Case("Spread", args, filter_cases("Spread")[0].reference).check(video, random_frames(rng, video, 5), starts=(2,))
 
 
-@pytest.mark.parametrize("width", [1023, 1024, 1025, 2100])
-def test_wide_pictures(core: Any, rng: np.random.Generator, width: int) -> None:
-    """Wider than what is summed at a time."""
+@pytest.mark.parametrize("count", [1, 2, 3, 4, 7, 8, 15, 17])
+@pytest.mark.parametrize("width", [1023, 1025, 2100])
+def test_wide_pictures(core: Any, rng: np.random.Generator, width: int, count: int) -> None:
+    """Wider than what is summed at a time, with every number of taps that is added at a time."""
+    args = {
+        "dx": tuple(rng.integers(-50, 51, count).tolist()),
+        "dy": tuple(range(count)),
+        "weights": tuple(rng.normal(1.0 / count, 0.2, count).tolist()),
+    }
     video = Video("GRAY16", width, 5)
-    filter_cases("Spread")[0].check(video, random_frames(rng, video, 2))
+    Case("Spread", args, filter_cases("Spread")[0].reference).check(video, random_frames(rng, video, 2))
 
 
 def test_mirrored_by_hand() -> None:
