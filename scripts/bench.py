@@ -66,7 +66,7 @@ class Row:
         measured = [(ours(), peer()) for _ in range(min(rounds, self.rounds))]
         ratio = statistics.median(a / b for a, b in measured)
         a, b = (statistics.median(side) for side in zip(*measured, strict=True))
-        yield f"{self.name:16} {ratio:7.2f}x  {a:7.1f} fps / {b:7.1f} fps   {self.against}"
+        yield f"{self.name:19} {ratio:7.2f}x  {a:7.1f} fps / {b:7.1f} fps   {self.against}"
 
 
 @dataclass(frozen=True)
@@ -529,7 +529,7 @@ def main() -> None:
             for line in row.lines(options.rounds):
                 print(line, flush=True)
         except NotThereError as reason:
-            print(f"{row.name:16} not measured: {reason}", flush=True)
+            print(f"{row.name:19} not measured: {reason}", flush=True)
 
 
 if __name__ == "__main__":

@@ -128,7 +128,7 @@ def decay_clip(x: Real, samples: Samples, plane: int, starts: Collection[int], a
 
 
 def spread_clip(x: Real, samples: Samples, plane: int, starts: Collection[int], args: Args) -> tuple[Real, float]:
-    """`Spread`; each tap and each sum may be off by an ulp of float32, the sums of all weights' span."""
+    """`Spread`; each product and each sum may be off by an ulp of float32, of the span times the sum of weights."""
     cuts = starts if args.get("scenechange", 1) else ()
     source = x[[lagged(n, args.get("lag", 1), len(x), cuts) for n in range(len(x))]]
     y = spread(
