@@ -256,7 +256,7 @@ def may_fail(case: Case, bad: int) -> range:
     """The frames that may depend on frame `bad`."""
     if case.filter == "Diffuse":
         return range(bad, bad + 1)
-    if case.filter == "DiffBlend":  # frames between n and n - lag tell whether there is a cut
+    if case.filter in ("DiffBlend", "Spread"):  # frames between n and n - lag tell whether there is a cut
         lag = case.args.get("lag", 1)
         return range(bad + min(lag, 0), bad + max(lag, 0) + 1)
     q = reference.factor(rate=case.args.get("rate"), halflife=case.args.get("halflife"))
