@@ -152,7 +152,7 @@ cdef void read_steps(Args *a, double time, double speed, Diffusivity kind, bint 
                      b"got %d: take more steps or scheme fed.", fewest, time, steps)
             fail(a, text)
     elif scheme == AOS:
-        s = equal_steps(speed * time, steps if steps > 0 else accurate_aos_steps())
+        s = equal_steps(speed * time, steps if steps > 0 else accurate_aos_steps(speed * time))
     else:
         s = fed_steps(speed * time, steps if steps > 0 else fewest_fed_cycles(speed * time, kind, steered))
     e.scheme = <Scheme>scheme

@@ -13,6 +13,7 @@ is a sum of positive numbers, nothing cancels, however large tau is. Values are 
 line: a constant stays, to the byte.
 """
 
+from libc.math cimport ceil
 from libc.stddef cimport ptrdiff_t, size_t
 from libc.string cimport memcpy, memset
 
@@ -26,9 +27,12 @@ cdef enum:
     LANES = 16
 
 
-cdef inline int accurate_aos_steps() noexcept nogil:
-    """As many steps as damp every mode to within 0.045 of exp(-lambda*time), however long the time."""
-    return 18
+cdef inline int accurate_aos_steps(double time) noexcept nogil:
+    """As many steps as damp every mode to within 0.045 of exp(-lambda*time), however long that is.
+
+    Diffusivities are held for a time of 5 at most.
+    """
+    return max(18, <int>ceil(time / 5))
 
 
 cdef struct Lines:
