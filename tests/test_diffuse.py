@@ -25,8 +25,6 @@ DIFFUSIVITIES = reference.DIFFUSIVITIES
 FLOAT = Samples(32, is_float=True)
 SCHEMES = (("explicit", 0), ("explicit", 12), ("fed", 1), ("fed", 3), ("aos", 1), ("aos", 4))
 """Scheme and steps, for a time of up to 3 on the scale of `slowed`."""
-STEEP = ("exp", "weickert", "tukey")
-"""Diffusivities that hardly diffuse across edges, and turn from one to the other within a small range of contrasts."""
 COMBINATIONS = [*((d, *scheme) for d in DIFFUSIVITIES for scheme in SCHEMES), ("linear", "exact", 0)]
 """Diffusivity, scheme and steps."""
 
@@ -493,7 +491,7 @@ def test_auto_is_close_to_fine_steps(core: Any, rng: np.random.Generator, time: 
     `exp`, `weickert` and `tukey` diffuse backwards across edges, which makes differences between two computations grow
     with time: the reference itself, at a tenth of its steps, is off by 0.03 at time 30 with `exp`.
     """
-    bound = 0.1 if diffusivity in STEEP and time > 2 else 0.05
+    bound = 0.1 if time > {"exp": 10.0, "weickert": 2.0, "tukey": 10.0}.get(diffusivity, math.inf) else 0.05
     y, x = np.mgrid[0:40, 0:56]
     u = 0.5 + 0.2 * np.tanh((x - 25 + 0.3 * y) / 2) + 0.1 * np.sin(y / 5) + rng.normal(0, 0.02, x.shape)
     u = u.astype(np.float32).astype(np.float64)
@@ -501,7 +499,6 @@ def test_auto_is_close_to_fine_steps(core: Any, rng: np.random.Generator, time: 
     steps = max(800, int(60 * time))
     fine = diffuse_frame([u], Video("GRAYS", 56, 40), {**args, "scheme": "explicit", "steps": steps})[0][0]
     coarse = auto(core, u, **args)
-    print(diffusivity, time, np.linalg.norm(coarse - fine) / np.linalg.norm(u - u.mean()))
     assert np.linalg.norm(fine - u) > 0.02 * np.linalg.norm(u - u.mean())
     assert np.linalg.norm(coarse - fine) <= bound * np.linalg.norm(u - u.mean())
 
