@@ -163,7 +163,7 @@ def test_automatic_contrast_is_the_median_s(rng: np.random.Generator, count: int
 )  # fmt: skip
 @pytest.mark.parametrize("name", ["GRAY8", "GRAYS", "YUV444P8", "YUV422P10", "YUV420PS", "YUV410P8", "RGB48", "RGBS"])
 def test_guide_of_any_format(core: Any, rng: np.random.Generator, name: str, guide: str) -> None:
-    """Which of the guide's planes steer depends on both formats; see `reference.diffuse.Steering`."""
+    """Which of the guide's planes steer depends on both formats; see `WHO_STEERS`."""
     video = Video(name, 44, 28)
     for coupled in (0, 1):
         args = {"time": 2.0, "k": [60.0, 25.0], "scheme": "explicit", "steps": 8, "coupled": coupled}
@@ -319,6 +319,59 @@ def test_luma_steers_subsampled_chroma(core: Any, rng: np.random.Generator) -> N
         flux = sum(0.5 * (g[y, x] + g[i, j]) * (u[i, j] - u[y, x]) for i, j in ((2, 5), (4, 5), (3, 4), (3, 6)))
         assert abs(out[y, x] - u[y, x] - 0.2 * flux) < 1e-6
         assert relative(coupled[p], by_guide[p]) < 1e-6
+
+
+WHO_STEERS: list[tuple[str, str, int, tuple[int, ...]]] = [
+    # One family: each plane steers its own, unless it is smaller than the clip's; coupled: those of full size.
+    ("GRAYS", "GRAY8", 0, (1,)),
+    ("YUV444PS", "YUV444P8", 0, (1, 4, 16)),
+    ("YUV444PS", "YUV444P8", 1, (21, 21, 21)),
+    ("YUV420PS", "YUV420P8", 0, (1, 4, 16)),
+    ("YUV420PS", "YUV420P8", 1, (1, 1, 1)),
+    ("YUV420PS", "YUV444P8", 0, (1, 4, 16)),
+    ("YUV420PS", "YUV444P8", 1, (21, 21, 21)),
+    ("YUV420PS", "YUV422P8", 0, (1, 4, 16)),
+    ("YUV422PS", "YUV420P8", 0, (1, 1, 1)),
+    ("YUV420PS", "YUV410P8", 0, (1, 1, 1)),
+    ("YUV422PS", "YUV440P8", 0, (1, 1, 1)),
+    ("YUV444PS", "YUV420P8", 1, (1, 1, 1)),
+    ("RGBS", "RGB24", 0, (1, 4, 16)),
+    ("RGBS", "RGB24", 1, (21, 21, 21)),
+    # GRAY: steers every plane.
+    ("YUV420PS", "GRAY8", 0, (1, 1, 1)),
+    ("RGBS", "GRAY8", 1, (1, 1, 1)),
+    # Another family: its planes of full size together.
+    ("GRAYS", "RGB24", 0, (21,)),
+    ("YUV420PS", "RGB24", 0, (21, 21, 21)),
+    ("YUV444PS", "RGB24", 1, (21, 21, 21)),
+    ("RGBS", "YUV444P8", 0, (21, 21, 21)),
+    ("GRAYS", "YUV444P8", 0, (21,)),
+    ("RGBS", "YUV420P8", 0, (1, 1, 1)),
+    ("GRAYS", "YUV422P8", 1, (1,)),
+]
+"""The clip's format, the guide's, `coupled`; the sum of 1, 4, 16 for the planes of the guide that steer each plane."""
+
+
+@pytest.mark.parametrize(("name", "guide", "coupled", "wanted"), WHO_STEERS)
+@pytest.mark.parametrize("by", ["reference", "filter"])
+def test_which_planes_of_the_guide_steer(
+    core: Any, rng: np.random.Generator, by: str, name: str, guide: str, coupled: int, wanted: tuple[int, ...]
+) -> None:
+    """The guide's planes have s = 1, 2 and 4 at every pixel: how far one step goes tells g, and g tells s^2."""
+    video, other = Video(name, 48, 16), Video(guide, 48, 16)
+    [frame] = random_frames(rng, video, 1)
+    signs = [stripes(*other.shape(p), 2.0 ** (p + 1)).astype(np.uint8) for p in other.planes]
+    args: dict[str, Any] = {"time": 0.2, "k": 3.0, "scheme": "explicit", "steps": 1, "coupled": coupled}
+    if by == "reference":
+        out, _ = diffuse_frame(frame, video, args, (other, signs))
+    else:
+        clip = core.vdiff.Diffuse(make_clip(video, [frame]), guide=make_clip(other, [signs]), **args)
+        out = [plane.astype(np.float64) for plane in read_frame(clip, 0)]
+    for p, squared in enumerate(wanted):
+        u = frame[p].astype(np.float64)
+        step = reference.divergence(u, (np.ones((u.shape[0] - 1, u.shape[1])), np.ones((u.shape[0], u.shape[1] - 1))))
+        g = np.vdot(out[p] - u, step) / (0.2 * np.vdot(step, step))
+        assert 9.0 * (1.0 / g - 1.0) == pytest.approx(squared, rel=1e-3)
 
 
 @pytest.mark.parametrize("name", ["YUV420P8", "RGB30", "GRAYS"])

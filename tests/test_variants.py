@@ -129,12 +129,15 @@ def diffuse_arguments(rng: np.random.Generator) -> dict[str, Any]:
         "coupled": int(rng.integers(0, 2)),
         "guide": rng.choice([Mirrored(), Mirrored("GRAYS")]),
     }
+    contrasts = [float(10.0 ** rng.uniform(-2, 3)) for _ in range(3)]
     if diffusivity == "linear":
         schemes.append({"scheme": "exact"})
         steering = {}
+    elif rng.uniform() < 0.3:
+        contrasts[rng.integers(0, 3)] = 0.0
     return {
         "time": time,
-        "k": [float(10.0 ** rng.uniform(-2, 3)) if rng.uniform() < 0.8 else 0.0 for _ in range(3)],
+        "k": contrasts,
         "diffusivity": diffusivity,
         **schemes[rng.integers(0, len(schemes))],
         **{key: value for key, value in steering.items() if rng.uniform() < 0.3},
