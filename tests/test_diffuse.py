@@ -195,8 +195,9 @@ def test_time_zero_keeps_every_pixel(
     ("scheme", "time", "steps"),
     [("explicit", 0.25, 1), ("explicit", 3.0, 12), ("explicit", 2.5, 0), ("fed", 1.0, 1), ("fed", 12.0, 2),
      ("fed", 50.0, 4), ("fed", 9.0, 0), ("aos", 0.2, 1), ("aos", 3.0, 1), ("aos", 3.0, 4), ("aos", 40.0, 10),
-     ("aos", 6.0, 0), ("exact", 0.01, 0), ("exact", 0.3, 0), ("exact", 2.0, 0), ("exact", 7.7, 0), ("exact", 32.0, 0),
-     ("exact", 150.0, 0), ("exact", 10000.0, 0), ("auto", 0.5, 0), ("auto", 30.0, 0)],
+     ("aos", 6.0, 0), ("aos", 100.0, 1), ("aos", 1000.0, 1), ("exact", 0.01, 0), ("exact", 0.3, 0), ("exact", 2.0, 0),
+     ("exact", 7.7, 0), ("exact", 32.0, 0), ("exact", 150.0, 0), ("exact", 10000.0, 0), ("auto", 0.5, 0),
+     ("auto", 30.0, 0)],
 )  # fmt: skip
 @pytest.mark.parametrize("mode", [(0, 1), (1, 0), (0, 3), (2, 5), (7, 4), (-1, -1)], ids=str)
 def test_cosine_modes(

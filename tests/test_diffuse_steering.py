@@ -281,22 +281,29 @@ def test_guide_that_is_the_clip(diffuse: Diffuse, textures: list[Real], diffusiv
     assert relative(again, renewed) < 1e-5
 
 
-@pytest.mark.parametrize("time", [0.3, 2.0])
-@pytest.mark.parametrize("steering", ["presmooth", "guide", "coupled"])
-def test_two_pixels(diffuse: Diffuse, steering: str, time: float) -> None:
-    """Half of their difference d is the gradient at both: one step makes of d, d (1 - 2 tau g(d/2))."""
+@pytest.mark.parametrize("tau", [0.06, 0.25])
+@pytest.mark.parametrize("presmooth", [0.0, 0.8])
+@pytest.mark.parametrize("steering", ["itself", "guide", "coupled"])
+def test_two_pixels(diffuse: Diffuse, steering: str, presmooth: float, tau: float) -> None:
+    """One step makes of their difference d, d (1 - 2 tau g); the gradient is d e^(-sigma^2) / 2 at both, d a guide's."""
     u = np.array([[0.2, 0.2 + 24 / 255.0]]).astype(np.float32).astype(np.float64)
     before = 255.0 * float(np.ptp(u))
-    givens: dict[str, dict[str, Any]] = {
-        "presmooth": {"presmooth": 0.8},
-        "guide": {"guide": [np.array([[0.5, 0.5 + 40 / 255.0]])]},
-        "coupled": {"coupled": 1},
-    }
-    s = {"presmooth": before * math.exp(-2.0 * 0.8**2 / 2.0), "guide": 40.0, "coupled": before}[steering] / 2.0
-    steps = math.ceil(4 * time)
-    [out] = diffuse(u, time=time / steps, k=11.0, scheme="explicit", steps=1, **givens[steering])
-    wanted = before * (1 - 2 * time / steps / (1 + (s / 11.0) ** 2))
-    assert abs(255.0 * np.ptp(out) - wanted) < 1e-4
+    guide = [np.array([[0.5, 0.5 + 40 / 255.0]])]
+    givens: dict[str, dict[str, Any]] = {"itself": {}, "guide": {"guide": guide}, "coupled": {"coupled": 1}}
+    s = 0.5 * math.exp(-(presmooth**2)) * (40.0 if steering == "guide" else before)
+    [out] = diffuse(u, time=tau, k=11.0, scheme="explicit", steps=1, presmooth=presmooth or 1e-6, **givens[steering])
+    assert abs(255.0 * np.ptp(out) - before * (1 - 2 * tau / (1 + (s / 11.0) ** 2))) < 1e-4
+
+
+@pytest.mark.parametrize("turn", [False, True])
+def test_three_pixels(diffuse: Diffuse, turn: bool) -> None:
+    """An edge conducts as much as its two pixels do on average; here their gradients are 5, 25 and 20."""
+    u, guide = np.array([[0.25, 0.5, 0.375]]), np.array([[0.0, 10.0, 50.0]]) / 255.0
+    g = [1.0 / (1.0 + (s / 11.0) ** 2) for s in (5.0, 25.0, 20.0)]
+    left, right = 0.2 * 0.5 * (g[0] + g[1]) * 0.25, 0.2 * 0.5 * (g[1] + g[2]) * -0.125
+    args = {"time": 0.2, "k": 11.0, "scheme": "explicit", "steps": 1}
+    [out] = diffuse(u.T if turn else u, guide=[guide.T if turn else guide], **args)
+    assert np.allclose(out.ravel(), np.array([0.25 + left, 0.5 + right - left, 0.375 - right]), atol=1e-7)
 
 
 def test_luma_steers_subsampled_chroma(core: Any, rng: np.random.Generator) -> None:
