@@ -285,7 +285,7 @@ def test_guide_that_is_the_clip(diffuse: Diffuse, textures: list[Real], diffusiv
 @pytest.mark.parametrize("presmooth", [0.0, 0.8])
 @pytest.mark.parametrize("steering", ["itself", "guide", "coupled"])
 def test_two_pixels(diffuse: Diffuse, steering: str, presmooth: float, tau: float) -> None:
-    """One step makes of their difference d, d (1 - 2 tau g); the gradient is d e^(-sigma^2) / 2 at both, d a guide's."""
+    """One step makes of their difference d, d (1 - 2 tau g); d e^(-sigma^2) / 2 is the gradient, d that of a guide."""
     u = np.array([[0.2, 0.2 + 24 / 255.0]]).astype(np.float32).astype(np.float64)
     before = 255.0 * float(np.ptp(u))
     guide = [np.array([[0.5, 0.5 + 40 / 255.0]])]
