@@ -13,6 +13,7 @@ from reference import Real, Samples
 from reference import decay as decay_reference
 from reference.diffblend import diffblend, lagged
 from reference.diffuse import diffuse, elementary_steps
+from reference.morphology import dilate, erode
 from support import Frames, Video, assert_stored, make_clip, read, stack
 
 Args = Mapping[str, Any]
@@ -126,6 +127,16 @@ def decay_clip(x: Real, samples: Samples, plane: int, starts: Collection[int], a
     )
 
 
+def dilate_clip(x: Real, samples: Samples, plane: int, starts: Collection[int], args: Args) -> tuple[Real, float]:
+    """`Dilate` frame by frame, exact."""
+    return dilate(x, shape=args.get("shape", "rect"), radius=args.get("radius", 1)), 0.0
+
+
+def erode_clip(x: Real, samples: Samples, plane: int, starts: Collection[int], args: Args) -> tuple[Real, float]:
+    """`Erode` frame by frame, exact."""
+    return erode(x, shape=args.get("shape", "rect"), radius=args.get("radius", 1)), 0.0
+
+
 FILTERS: dict[str, tuple[Reference, list[dict[str, Any]]]] = {
     "Diffuse": (
         diffuse_clip,
@@ -154,6 +165,23 @@ FILTERS: dict[str, tuple[Reference, list[dict[str, Any]]]] = {
             {"rate": 0.05},
             {"halflife": 0.5, "mode": "max"},
             {"halflife": 13.5, "mode": "max"},
+        ],
+    ),
+    "Dilate": (
+        dilate_clip,
+        [
+            {},
+            {"radius": 9},
+            {"radius": 3, "shape": "cross"},
+            {"radius": 5, "shape": "disc"},
+        ],
+    ),
+    "Erode": (
+        erode_clip,
+        [
+            {"radius": 2},
+            {"radius": 1, "shape": "cross"},
+            {"radius": 7, "shape": "disc"},
         ],
     ),
 }

@@ -144,10 +144,17 @@ def decay_arguments(rng: np.random.Generator) -> dict[str, Any]:
     return {"halflife": float(10.0 ** rng.uniform(-1, 2.5)), "mode": str(rng.choice(["mean", "max"]))}
 
 
+def morphology_arguments(rng: np.random.Generator) -> dict[str, Any]:
+    """Random valid arguments of Dilate and Erode, also windows larger than the picture."""
+    return {"radius": int(10.0 ** rng.uniform(0, 2.5)), "shape": str(rng.choice(["rect", "cross", "disc"]))}
+
+
 ARGUMENTS: dict[str, Callable[[np.random.Generator], dict[str, Any]]] = {
     "Diffuse": diffuse_arguments,
     "DiffBlend": diffblend_arguments,
     "Decay": decay_arguments,
+    "Dilate": morphology_arguments,
+    "Erode": morphology_arguments,
 }
 
 

@@ -29,10 +29,21 @@ from libc.string cimport memcpy, memset
 from common.pixels cimport BYTE, HALF, SINGLE, WORD, Pixels, Sample
 
 
+cdef extern from * nogil:
+    """
+    #define vdiff_fetch(p) __builtin_prefetch(p, 0, 2)
+    #define vdiff_fetch_to_write(p) __builtin_prefetch(p, 1, 2)
+    """
+    # Start to bring a cache line into the second-level cache; any address will do.
+    void fetch "vdiff_fetch"(const void *p)
+    void fetch_to_write "vdiff_fetch_to_write"(const void *p)
+
+
 cdef enum:
     LINE = 64              # bytes of a cache line
     CACHE = 512 * 1024     # bytes that the ring of a strip may hold
     LINES = 5              # rows beside the ring, each with room for a window before and after it
+    AHEAD = 2              # rows whose memory is asked for while others are worked on
 
 
 cdef enum Shape:
@@ -207,6 +218,18 @@ cdef inline size_t scratch_bytes(int width, int height, int size, const Window *
 
 # Planes
 
+cdef inline void fetch_row(const void *row, int bytes) noexcept nogil:
+    cdef int i
+    for i in range(0, bytes, 64):
+        fetch(<const char *>row + i)
+
+
+cdef inline void fetch_row_to_write(const void *row, int bytes) noexcept nogil:
+    cdef int i
+    for i in range(0, bytes, 64):
+        fetch_to_write(<const char *>row + i)
+
+
 cdef inline void column_maxima(
         key *dst, key *ring, ptrdiff_t pitch, key *running, int front, int n, int height, int radius) noexcept nogil:
     """The maxima around row front - radius, if there is one, once row `front`, if there is one, is in the ring."""
@@ -279,6 +302,10 @@ cdef inline void rect_or_cross_plane(
             if front < height:
                 load_keys(ring + front % (2 * down + 1) * pitch, src + front * src_stride + left, n, sample, w.erode)
             to = dst + y * dst_stride + left
+            if front + AHEAD < height:
+                fetch_row(src + (front + AHEAD) * src_stride + left, n * size)
+            if y >= 0 and y + AHEAD < height:
+                fetch_row_to_write(dst + (y + AHEAD) * dst_stride + left, n * size)
             if whole and w.shape == RECT:
                 to = middle
             column_maxima(to, ring, pitch, running, front, n, height, down)
@@ -315,6 +342,8 @@ cdef inline void disc_plane(
         while loaded < min(y + <int64_t>w.radius + 1, <int64_t>height):
             load_keys(ring + loaded % rows * pitch, src + loaded * src_stride, width, sample, w.erode)
             loaded += 1
+        if loaded < height:
+            fetch_row(src + loaded * src_stride, width * size)
         memcpy(t, ring + y % rows * pitch, width * size)
         h = w.radius
         half = within(h, width)
