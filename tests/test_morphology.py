@@ -42,7 +42,7 @@ def apply(core: Any, name: str, picture: Plane, sample: str, **args: Any) -> Pla
 
 
 def noise(rng: np.random.Generator, sample: str, size: tuple[int, int]) -> Plane:
-    """White noise over the whole range, so that every window has its own extremes; for float beyond 0...1 and signed."""
+    """White noise over the whole range, so that every window has its own extremes; float beyond 0...1 and signed."""
     samples = Video(sample, *size).samples(0)
     shape = size[::-1]
     if samples.is_float:
@@ -133,7 +133,7 @@ def test_vapoursynth_s_own(core: Any, rng: np.random.Generator, name: str, peer:
 def test_duality(core: Any, rng: np.random.Generator, shape: str, sample: str) -> None:
     """erode(u) = peak - dilate(peak - u); for float, of which differences round, -dilate(-u)."""
     samples = Video(sample, 1, 1).samples(0)
-    peak = samples.dtype(0) if samples.is_float else samples.dtype(samples.peak)  # type: ignore[operator]
+    peak = np.array(0 if samples.is_float else samples.peak, samples.dtype)
     picture = noise(rng, sample, (61, 44))
     for radius in (1, 6, 50):
         eroded = apply(core, "Erode", picture, sample, shape=shape, radius=radius)
@@ -243,7 +243,7 @@ def test_extremes_of_the_format(core: Any, name: str, shape: str, sample: str) -
     """The smallest and the largest sample stay what they are, as do subnormal ones: what is outside is no sample."""
     samples = Video(sample, 1, 1).samples(0)
     if samples.is_float:
-        info = np.finfo(samples.dtype)  # type: ignore[arg-type]
+        info = np.finfo(samples.dtype)
         values = [info.min, -info.smallest_subnormal, info.smallest_subnormal, info.max, np.inf, -np.inf]
     else:
         values = [0, samples.peak]

@@ -1,7 +1,7 @@
 """Flat grey-scale morphology: the largest or smallest sample of a window, as far as it is in the picture, in float64.
 
-Serra, Image Analysis and Mathematical Morphology, 1982: (u dilated by B)(p) = max {u(p + b): b in B}, and the erosion is
-the minimum. B is symmetric, so that it does not matter whether it is reflected.
+Serra, Image Analysis and Mathematical Morphology, 1982: (u dilated by B)(p) = max {u(p + b): b in B}, and the erosion
+is the minimum. B is symmetric, so that it does not matter whether it is reflected.
 """
 
 from __future__ import annotations
