@@ -39,7 +39,7 @@ def source(fmt: vs.PresetVideoFormat, length: int) -> Clip:
             coarse = random.random((pixels.shape[0] // 8 + 1, pixels.shape[1] // 8 + 1))
             values = np.kron(coarse, np.ones((8, 8)))[: pixels.shape[0], : pixels.shape[1]]
             values = 0.9 * values + 0.1 * random.random(pixels.shape)
-            pixels[...] = values * 255 if pixels.dtype == np.uint8 else values
+            pixels[...] = values * np.iinfo(pixels.dtype).max if pixels.dtype.kind == "u" else values
         return core.std.ModifyFrame(blank, blank, lambda n, f: frame)
 
     pictures = core.std.Splice([picture() for _ in range(FRAMES)])
@@ -89,10 +89,18 @@ def perona_malik(clip: Clip, steps: int, tau: float, k: float) -> Clip:
     return clip
 
 
+def maxima(clip: Clip, count: int) -> Clip:
+    """A square of radius `count` as a chain of the core's own filter."""
+    for _ in range(count):
+        clip = core.std.Maximum(clip)
+    return clip
+
+
 def cases(folder: Path) -> dict[str, tuple[str, Measurement, Measurement]]:
     """Name of the case: what it is measured against, our measurement, the peer's."""
     gray = source(vs.GRAYS, 160)
     video = source(vs.YUV420P8, 800)
+    words = source(vs.GRAY16, 400)
     shorter = video[:120]
     earlier = core.std.DuplicateFrames(video, 0)[: video.num_frames]
 
@@ -101,6 +109,11 @@ def cases(folder: Path) -> dict[str, tuple[str, Measurement, Measurement]]:
 
     def slow() -> Clip:
         return core.vdiff.Diffuse(shorter, time=12, k=8, scheme="explicit", steps=60)
+
+    def dilate(clip: Clip, radius: int) -> tuple[Measurement, Measurement]:
+        # The peer's frames are fewer by its nodes, so that both take a while.
+        fewer = clip[: max(16, clip.num_frames // radius)]
+        return rate(lambda: core.vdiff.Dilate(clip, radius=radius)), rate(lambda: maxima(fewer, radius))
 
     lagfun = ffmpeg_rate(shorter, "lagfun=decay=0.87", folder)
     return {
@@ -119,6 +132,14 @@ def cases(folder: Path) -> dict[str, tuple[str, Measurement, Measurement]]:
             rate(lambda: core.vdiff.Decay(video, halflife=5, mode="max")),
             lagfun,
         ),
+        **{
+            f"Dilate{radius}{name}": (
+                f"{radius} node{'s' * (radius > 1)} of std.Maximum; radius {radius}, {clip.format.name}",
+                *dilate(clip, radius),
+            )
+            for radius in (1, 15)
+            for name, clip in (("", video), ("w", words), ("s", gray))
+        },
         "slow": (
             "a slow filter alone; the same with Decay after it",
             rate(lambda: core.vdiff.Decay(slow(), halflife=5, mode="max")),
@@ -130,7 +151,7 @@ def cases(folder: Path) -> dict[str, tuple[str, Measurement, Measurement]]:
 def main() -> None:
     """Measures the cases asked for, prints a line each."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("case", nargs="*", help="Diffuse, DiffBlend, Decay, slow (default: all)")
+    parser.add_argument("case", nargs="*", help="Diffuse, DiffBlend, Decay, Dilate1, Dilate15, slow (default: all)")
     parser.add_argument("--rounds", type=int, default=7, help="measurements of each case (default 7)")
     options = parser.parse_args()
     core.num_threads = THREADS
