@@ -1,25 +1,26 @@
 """The largest sample of a window: flat grey-scale dilation, and erosion as the dilation of the opposite order.
 
 Samples are mapped, by row, to unsigned integers of their own size, the keys, in whose order the wanted sample is the
-largest: an integer sample is its own key, the bits of a float are turned into an integer that sorts as the number does,
--0 below +0, and for an erosion all bits of the key are flipped. So one arithmetic, the maximum of two unsigned integers,
-serves every format and both filters, exactly. The key of what is no number is above all others: a window that holds it
-has no largest number. Key 0, below or equal to all, stands for what is outside of the picture.
+largest: an integer sample is its own key, the bits of a float are turned into an integer that sorts as the number
+does, -0 below +0, and for an erosion all bits of the key are flipped. So one arithmetic, the maximum of two unsigned
+integers, serves every format and both filters, exactly. The key of what is no number is above all others: a window
+that holds it has no largest number. Key 0, below or equal to all, stands for what is outside of the picture.
 
-rect: columns first, then rows. A column's windows are those of van Herk (1992) and Gil and Werman (1993): the picture is
-cut into blocks as high as the window, which then is the end of one block and the beginning of the next, so that two
-running maxima, one upwards through the block, one downwards, give all windows with three comparisons a sample. The end
-of a block is kept in a ring of rows, which is cut into strips of columns that fit the cache. A row's windows are built
-from those of a quarter of their length, and these likewise: each pass is a loop over rows shifted against each other.
+rect: columns first, then rows. A column's windows are those of van Herk (1992) and Gil and Werman (1993): the picture
+is cut into blocks as high as the window, which then is the end of one block and the beginning of the next, so that two
+running maxima, one upwards through the block, one downwards, give all windows with three comparisons a sample. The
+rows of a block are kept in a ring; the picture is cut into strips of columns of which it fits the cache. A row's
+windows are built from those of a quarter of their length, and these likewise: each pass is a loop over one row,
+shifted against itself, which takes whole vectors; van Herk's running maximum along a row would not.
 
 cross: the larger of the two.
 
 disc: horizontal runs, the longest in the middle. With h[d] the half-length of those d rows above and below, and R[d]
-the larger of these two rows, T = R[0] is widened by h[0] - h[1] and raised to R[1], widened by h[1] - h[2] and raised to
-R[2], and so on; at last it is widened by what is left. R[d] then has been widened by h[d] in all.
+the larger of these two rows, T = R[0] is widened by h[0] - h[1] and raised to R[1], widened by h[1] - h[2] and raised
+to R[2], and so on; at last it is widened by what is left. R[d] then has been widened by h[d] in all.
 
-What is outside may be left out or be the reflected picture, with the same result: a reflection brings a place of the
-window nearer to its centre, in its row or column, and these windows have no gaps in a row or column.
+What is outside may be left out or be the reflected picture, with the same result: a reflection brings a place of
+the window nearer to its centre, in its row or column, and these windows have no gaps in a row or column.
 """
 
 from libc.stddef cimport ptrdiff_t, size_t
@@ -43,7 +44,8 @@ cdef enum:
     LINE = 64              # bytes of a cache line
     CACHE = 512 * 1024     # bytes that the ring of a strip may hold
     LINES = 5              # rows beside the ring, each with room for a window before and after it
-    AHEAD = 2              # rows whose memory is asked for while others are worked on
+    AHEAD = 2              # rows to ask memory for while a row is worked on,
+    PIECE = 2048           # in pieces of so many bytes, for memory can only be asked for so much at once
 
 
 cdef enum Shape:
@@ -162,7 +164,7 @@ cdef inline void raise_both(key *dst, key *a, const key *b, const key *c, int n)
 # Windows in a row
 
 cdef inline void widen(key *dst, const key *row, int n, int radius, key *spare, key *other) noexcept nogil:
-    """The maxima of the windows of `radius` around each sample of a row that goes on for as many before and after it."""
+    """The maxima of the windows around the samples of a row that goes on for `radius` keys before and after them."""
     cdef int window = 2 * radius + 1
     cdef int length = 1    # row[x] is the maximum of that many samples, from x on
     cdef int last
@@ -224,7 +226,7 @@ cdef inline void fetch_row(const void *row, int bytes) noexcept nogil:
         fetch(<const char *>row + i)
 
 
-cdef inline void fetch_row_to_write(const void *row, int bytes) noexcept nogil:
+cdef inline void fetch_to_write_row(const void *row, int bytes) noexcept nogil:
     cdef int i
     for i in range(0, bytes, 64):
         fetch_to_write(<const char *>row + i)
@@ -293,22 +295,28 @@ cdef inline void rect_or_cross_plane(
     cdef key *running = wide + line
     cdef key *to
     cdef int left = 0
-    cdef int n, front, y
+    cdef int n, m, x, front, y
     memset(scratch, 0, line * size)
     while left < width:
         n = min(strip, width - left)
         for front in range(height + down):
             y = front - down
-            if front < height:
-                load_keys(ring + front % (2 * down + 1) * pitch, src + front * src_stride + left, n, sample, w.erode)
             to = dst + y * dst_stride + left
-            if front + AHEAD < height:
-                fetch_row(src + (front + AHEAD) * src_stride + left, n * size)
-            if y >= 0 and y + AHEAD < height:
-                fetch_row_to_write(dst + (y + AHEAD) * dst_stride + left, n * size)
             if whole and w.shape == RECT:
                 to = middle
-            column_maxima(to, ring, pitch, running, front, n, height, down)
+            x = 0
+            while x < n:
+                m = min(PIECE // size, n - x)
+                if y >= 0 and y + AHEAD < height:
+                    fetch_to_write_row(dst + (y + AHEAD) * dst_stride + left + x, m * size)
+                if front + AHEAD < height:
+                    fetch_row(src + (front + AHEAD) * src_stride + left + x, m * size)
+                if front < height:
+                    load_keys(
+                        ring + front % (2 * down + 1) * pitch + x, src + front * src_stride + left + x, m, sample,
+                        w.erode)
+                column_maxima(to + x, ring + x, pitch, running + x, front, m, height, down)
+                x += m
             if whole and y >= 0:
                 finish_row(
                     dst + y * dst_stride, src + y * src_stride, width, across, sample, w, middle, spare, other, wide)
