@@ -13,6 +13,7 @@ from reference import Real, Samples
 from reference import decay as decay_reference
 from reference.diffblend import diffblend, lagged
 from reference.diffuse import Steering, automatic_contrast, chosen, diffuse_planes, elementary_steps, speed
+from reference.morphology import dilate, erode
 from reference.spread import spread
 from support import Frame, Frames, Video, assert_stored, make_clip, read, stack
 
@@ -245,6 +246,16 @@ def spread_clip(x: Real, samples: Samples, plane: int, starts: Collection[int], 
     return y, 2.0**-23 * (len(args["dx"]) + 2) * reach * span(x, samples)
 
 
+def dilate_clip(x: Real, samples: Samples, plane: int, starts: Collection[int], args: Args) -> tuple[Real, float]:
+    """`Dilate` frame by frame, exact."""
+    return dilate(x, shape=args.get("shape", "rect"), radius=args.get("radius", 1)), 0.0
+
+
+def erode_clip(x: Real, samples: Samples, plane: int, starts: Collection[int], args: Args) -> tuple[Real, float]:
+    """`Erode` frame by frame, exact."""
+    return erode(x, shape=args.get("shape", "rect"), radius=args.get("radius", 1)), 0.0
+
+
 FILTERS: dict[str, tuple[Reference, list[dict[str, Any]]]] = {
     "Diffuse": (
         diffuse_clip,
@@ -295,6 +306,23 @@ FILTERS: dict[str, tuple[Reference, list[dict[str, Any]]]] = {
                 "lag": 0,
             },
             {"dx": (-1001, 2**31 - 1, 64), "dy": (77, 0, -(2**31)), "weights": (0.5, 0.3, 0.1), "lag": 3},
+        ],
+    ),
+    "Dilate": (
+        dilate_clip,
+        [
+            {},
+            {"radius": 9},
+            {"radius": 3, "shape": "cross"},
+            {"radius": 5, "shape": "disc"},
+        ],
+    ),
+    "Erode": (
+        erode_clip,
+        [
+            {"radius": 2},
+            {"radius": 1, "shape": "cross"},
+            {"radius": 7, "shape": "disc"},
         ],
     ),
 }

@@ -115,6 +115,8 @@ def test_planes(core: Any, name: str) -> None:
 INTEGERS = [
     ("DiffBlend", "lag", -100, 100, [101, -101, 2**31, 2**32 + 1, -(2**63)]),
     ("Diffuse", "steps", 0, 100000, [-1, -(2**32) + 5, 2**32 + 5, 2**62]),
+    ("Dilate", "radius", 0, 10000, [-1, 10001, 2**32 + 1, -(2**63)]),
+    ("Erode", "radius", 0, 10000, [-1, 10001, 2**32 + 1, -(2**63)]),
 ]
 
 
@@ -133,6 +135,8 @@ CHOICES = [
     ("Diffuse", "diffusivity", list(DIFFUSIVITIES), {}),
     ("Diffuse", "scheme", ["auto", "explicit", "fed", "aos", "exact"], {}),
     ("Decay", "mode", ["mean", "max", "min", "sum", "fade"], REQUIRED["Decay"]),
+    ("Dilate", "shape", ["rect", "cross", "disc"], {}),
+    ("Erode", "shape", ["rect", "cross", "disc"], {}),
 ]
 
 
@@ -272,4 +276,5 @@ def test_parameters_that_may_ask_for_much_do_not_allocate(core: Any) -> None:
     call("Decay", halflife=100000)
     call("DiffBlend", lag=-100)
     call("Diffuse", time=10000)
+    call("Dilate", radius=10000, shape="disc")
     assert core.used_cache_size == before

@@ -170,11 +170,18 @@ def spread_arguments(rng: np.random.Generator) -> dict[str, Any]:
     }
 
 
+def morphology_arguments(rng: np.random.Generator) -> dict[str, Any]:
+    """Random valid arguments of Dilate and Erode, also windows larger than the picture."""
+    return {"radius": int(10.0 ** rng.uniform(0, 2.5)), "shape": str(rng.choice(["rect", "cross", "disc"]))}
+
+
 ARGUMENTS: dict[str, Callable[[np.random.Generator], dict[str, Any]]] = {
     "Diffuse": diffuse_arguments,
     "DiffBlend": diffblend_arguments,
     "Decay": decay_arguments,
     "Spread": spread_arguments,
+    "Dilate": morphology_arguments,
+    "Erode": morphology_arguments,
 }
 
 
