@@ -165,12 +165,15 @@ cdef void read_steps(Args *a, double time, double speed, Diffusivity kind, bint 
 cdef void read_contrasts(Args *a, int planes, Evolution *e) noexcept nogil:
     cdef char text[MESSAGE]
     cdef double k[PLANES]
+    cdef double given
     cdef int p
+    for p in range(a.api.mapNumElements(a.given, b"k")):
+        given = a.api.mapGetFloat(a.given, b"k", p, NULL)
+        if given != 0 and not 0.001 <= given <= 10000:
+            snprintf(text, MESSAGE, b"k must be 0 (chosen from each picture) or 0.001...10000, got %.10g.", given)
+            fail(a, text)
     per_plane(a, b"k", planes, 8, 0, 10000, k)
     for p in range(PLANES):
-        if 0 < k[p] < 0.001:
-            snprintf(text, MESSAGE, b"k must be 0 (chosen from each picture) or 0.001...10000, got %.10g.", k[p])
-            fail(a, text)
         e.plane[p].contrast = k[p]
         e.plane[p].automatic = k[p] == 0
 

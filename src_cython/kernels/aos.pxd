@@ -40,7 +40,7 @@ cdef struct Lines:
     int length
     float *u
     float *g               # of the edge before each place, and after the last: length + 1, the outer two are 0
-    float *p               # after elimination, v = p + q * v of the next place towards the middle; in the end v
+    float *p               # after elimination, v = p + q * v of the next place towards the middle; then v
     float *q
 
 
@@ -79,20 +79,22 @@ cdef inline void eliminate(
 
 
 cdef inline void solve_middle(
-        row v, crow top_p, crow top_r, crow bottom_p, crow bottom_r, crow u, crow base, crow top_g, crow bottom_g,
+        row v, crow top_p, crow top_r, crow bottom_p, crow bottom_r, row u, crow base, crow top_g, crow bottom_g,
         float strength) noexcept nogil:
-    """v of the place in the middle of an odd number."""
+    """v and the pixel of the place in the middle of an odd number."""
     cdef int x
     cdef float a, b
     for x in range(LANES):  # hot
         a = strength * top_g[x]
         b = strength * bottom_g[x]
         v[x] = ((u[x] - base[x]) + (a * top_p[x] + b * bottom_p[x])) / (1 + (a * top_r[x] + b * bottom_r[x]))
+        u[x] = v[x] + base[x]
 
 
 cdef inline void solve_pair(
-        row top_v, row bottom_v, crow top_q, crow top_r, crow bottom_q, crow bottom_r) noexcept nogil:
-    """v of the two places in the middle of an even number."""
+        row top_v, row bottom_v, row top_u, row bottom_u, crow top_q, crow top_r, crow bottom_q, crow bottom_r,
+        crow base) noexcept nogil:
+    """The same for the two places in the middle of an even number."""
     cdef int x
     cdef float rest, top, bottom
     for x in range(LANES):  # hot
@@ -101,12 +103,20 @@ cdef inline void solve_pair(
         bottom = bottom_v[x]
         top_v[x] = (top + top_q[x] * bottom) / rest
         bottom_v[x] = (bottom + bottom_q[x] * top) / rest
+        top_u[x] = top_v[x] + base[x]
+        bottom_u[x] = bottom_v[x] + base[x]
 
 
-cdef inline void substitute(row v, crow q, crow solved) noexcept nogil:
+cdef inline void substitute(
+        row top_v, row bottom_v, row top_u, row bottom_u, crow top_q, crow bottom_q, crow after_top, crow before_bottom,
+        crow base) noexcept nogil:
+    """The same for the two places next to those that are known."""
     cdef int x
     for x in range(LANES):  # hot
-        v[x] += q[x] * solved[x]
+        top_v[x] += top_q[x] * after_top[x]
+        bottom_v[x] += bottom_q[x] * before_bottom[x]
+        top_u[x] = top_v[x] + base[x]
+        bottom_u[x] = bottom_v[x] + base[x]
 
 
 cdef inline void choose_base(row base, crow top, crow bottom) noexcept nogil:
@@ -119,14 +129,8 @@ cdef inline void choose_base(row base, crow top, crow bottom) noexcept nogil:
         base[x] = maxf(low, minf(high, base[x]))
 
 
-cdef inline void add_base(row v, crow base) noexcept nogil:
-    cdef int x
-    for x in range(LANES):  # hot
-        v[x] += base[x]
-
-
 cdef inline void solve_lines(const Lines *l, float strength) noexcept nogil:
-    """The implicit step along the lines, from l.u to l.p. strength = 2*tau."""
+    """The implicit step along the lines, in place. strength = 2*tau."""
     cdef float none[LANES]
     cdef float top_r[LANES]
     cdef float bottom_r[LANES]
@@ -158,13 +162,13 @@ cdef inline void solve_lines(const Lines *l, float strength) noexcept nogil:
             l.g + (half + 1) * LANES, strength)
     else:
         solve_pair(
-            l.p + (half - 1) * LANES, l.p + half * LANES, l.q + (half - 1) * LANES, top_r, l.q + half * LANES, bottom_r)
+            l.p + (half - 1) * LANES, l.p + half * LANES, l.u + (half - 1) * LANES, l.u + half * LANES,
+            l.q + (half - 1) * LANES, top_r, l.q + half * LANES, bottom_r, base)
     for i in range(half - 1 if odd else half - 2, -1, -1):
         j = last - i
-        substitute(l.p + i * LANES, l.q + i * LANES, l.p + (i + 1) * LANES)
-        substitute(l.p + j * LANES, l.q + j * LANES, l.p + (j - 1) * LANES)
-    for i in range(l.length):
-        add_base(l.p + i * LANES, base)
+        substitute(
+            l.p + i * LANES, l.p + j * LANES, l.u + i * LANES, l.u + j * LANES, l.q + i * LANES, l.q + j * LANES,
+            l.p + (i + 1) * LANES, l.p + (j - 1) * LANES, base)
 
 
 # A plane
@@ -207,7 +211,7 @@ cdef inline void step_columns(
         set_edges(&lines, d)
         solve_lines(&lines, 2 * d.steps.tau)
         for y in range(height):
-            memcpy(solution + y * pitch + left, lines.p + y * LANES, count * sizeof(float))
+            memcpy(solution + y * pitch + left, lines.u + y * LANES, count * sizeof(float))
         left += LANES
 
 
@@ -228,7 +232,7 @@ cdef inline void step_rows(
         solve_lines(&lines, 2 * d.steps.tau)
         for y in range(count):
             for x in range(width):
-                u[(top + y) * pitch + x] = <float>0.5 * (solution[(top + y) * pitch + x] + lines.p[x * LANES + y])
+                u[(top + y) * pitch + x] = <float>0.5 * (solution[(top + y) * pitch + x] + lines.u[x * LANES + y])
         top += LANES
 
 
