@@ -9,12 +9,16 @@ cdef extern from * nogil:
     void vdiff_register_decay(VSPlugin *, const VSPLUGINAPI *);
     void vdiff_register_diffblend(VSPlugin *, const VSPLUGINAPI *);
     void vdiff_register_diffuse(VSPlugin *, const VSPLUGINAPI *);
+    void vdiff_register_shock(VSPlugin *, const VSPLUGINAPI *);
+    void vdiff_register_tensordiffuse(VSPlugin *, const VSPLUGINAPI *);
     """
     int VERSION_MAJOR "VDIFF_VERSION_MAJOR"
     int VERSION_MINOR "VDIFF_VERSION_MINOR"
     void vdiff_register_decay(VSPlugin *plugin, const VSPLUGINAPI *api)
     void vdiff_register_diffblend(VSPlugin *plugin, const VSPLUGINAPI *api)
     void vdiff_register_diffuse(VSPlugin *plugin, const VSPLUGINAPI *api)
+    void vdiff_register_shock(VSPlugin *plugin, const VSPLUGINAPI *api)
+    void vdiff_register_tensordiffuse(VSPlugin *plugin, const VSPLUGINAPI *api)
 
 
 cdef public void VapourSynthPluginInit2(VSPlugin *plugin, const VSPLUGINAPI *api) noexcept nogil:
@@ -24,3 +28,5 @@ cdef public void VapourSynthPluginInit2(VSPlugin *plugin, const VSPLUGINAPI *api
     vdiff_register_decay(plugin, api)
     vdiff_register_diffblend(plugin, api)
     vdiff_register_diffuse(plugin, api)
+    vdiff_register_shock(plugin, api)
+    vdiff_register_tensordiffuse(plugin, api)
