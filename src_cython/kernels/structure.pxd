@@ -54,6 +54,15 @@ cdef inline Gradient corner_gradient(crow a, crow b, crow c, crow d, int x) noex
     return g
 
 
+cdef inline void corner_gradient_row(row gx, row gy, crow a, crow b, crow c, crow d, int n) noexcept nogil:
+    cdef Gradient g
+    cdef int x
+    for x in range(n):  # hot
+        g = corner_gradient(a, b, c, d, x)
+        gx[x] = g.x
+        gy[x] = g.y
+
+
 cdef inline void corner_trace_row(row trace, crow a, crow b, crow c, crow d, int n) noexcept nogil:
     cdef Gradient g
     cdef int x

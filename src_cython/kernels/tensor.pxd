@@ -31,7 +31,7 @@ from kernels.diffuse cimport GHOST, row_floats, set_ghosts
 from kernels.diffusivity cimport exp_of_minus, weickert_diffusivity
 from kernels.heat cimport Heat, heat_floats, reflected
 from kernels.structure cimport (
-    Gradient, anisotropy, corner_gradient, corner_trace_row, corner_vector_row, per_anisotropy, plane_floats,
+    anisotropy, corner_gradient_row, corner_trace_row, corner_vector_row, per_anisotropy, plane_floats,
     smooth_in_place, smooth_plane)
 
 
@@ -62,72 +62,92 @@ cdef inline int accurate_cycles(double time) noexcept nogil:
     return max(2, <int>ceil(time / 2))
 
 
-# From tensors to weights. Corner x lies between the columns x-1 and x.
+# From tensors to weights, halved for each of the two corners that an edge between pixels beside each other has.
+# Corner x lies between the columns x-1 and x, and between the rows above and below.
 
 cdef struct Weights:
-    float *across          # between the pixels x-1 and x of the rows above and below
-    float *downward        # between the rows above and below, of the columns x-1 and x
-    float *falling         # between the pixel up left and the one down right
-    float *rising          # between the pixel down left and the one up right
+    float across           # between the pixels x-1 and x of each row
+    float downward         # between the rows, in each column
+    float falling          # between the pixel up left and the one down right
+    float rising           # between the pixel down left and the one up right
 
 
-cdef inline void set_weights(
-        row across, row downward, row falling, row rising, int x,
-        float a, float b, float c, float half_tau) noexcept nogil:
+cdef struct CornerRows:
+    float *across
+    float *downward
+    float *falling
+    float *rising
+    float *gx              # what the weights are computed from, unless that is planes
+    float *gy
+
+
+cdef inline Weights weights_of(float a, float b, float c, float half_tau) noexcept nogil:
+    cdef Weights w
     cdef float delta = <float>0.25 * (a + c) + <float>0.5 * fabsf(b)
-    across[x] = half_tau * (a - delta)
-    downward[x] = half_tau * (c - delta)
-    falling[x] = half_tau * (delta + b)
-    rising[x] = half_tau * (delta - b)
+    w.across = half_tau * (a - delta)
+    w.downward = half_tau * (c - delta)
+    w.falling = half_tau * (delta + b)
+    w.rising = half_tau * (delta - b)
+    return w
 
 
 cdef inline void eed_gradient_row(
-        row across, row downward, row falling, row rising, crow v0, crow v1, crow v2, crow v3, int n,
+        row across, row downward, row falling, row rising, crow gx, crow gy, int n,
         float contrast2, float half_tau) noexcept nogil:
-    """Edge-enhancing, of unsmoothed structure, mu1 = |grad v|^2 and mu2 = 0: D = I - (1 - l1)/mu1 grad v grad v^T."""
-    cdef Gradient g
-    cdef float mu, q
+    """Edge-enhancing, of unsmoothed structure, mu1 = |g|^2 and mu2 = 0: D = I - (1 - l1)/mu1 * g g^T."""
+    cdef Weights w
+    cdef float xx, yy, q
     cdef int x
     for x in range(n):  # hot
-        g = corner_gradient(v0, v1, v2, v3, x)
-        mu = g.x * g.x + g.y * g.y
-        q = per_anisotropy(1 - weickert_diffusivity(mu, contrast2), mu)
-        set_weights(
-            across, downward, falling, rising, x,
-            1 - q * (g.x * g.x), -q * (g.x * g.y), 1 - q * (g.y * g.y), half_tau)
+        xx = gx[x] * gx[x]
+        yy = gy[x] * gy[x]
+        q = per_anisotropy(<float>1 - weickert_diffusivity(xx + yy, contrast2), xx + yy)
+        w = weights_of(<float>1 - q * xx, -q * (gx[x] * gy[x]), <float>1 - q * yy, half_tau)
+        across[x] = w.across
+        downward[x] = w.downward
+        falling[x] = w.falling
+        rising[x] = w.rising
 
 
 cdef inline void eed_row(
         row across, row downward, row falling, row rising, crow trace, crow cosine, crow sine, int n,
         float contrast2, float half_tau) noexcept nogil:
-    cdef float root, drop, q
+    cdef Weights w
+    cdef float root, drop, q, turn
     cdef int x
     for x in range(n):  # hot
         root = anisotropy(cosine[x], sine[x])
-        drop = <float>0.5 * (1 - weickert_diffusivity(<float>0.5 * (trace[x] + root), contrast2))
+        drop = <float>0.5 * (<float>1 - weickert_diffusivity(<float>0.5 * (trace[x] + root), contrast2))
         q = per_anisotropy(drop, root)
-        set_weights(
-            across, downward, falling, rising, x,
-            (1 - drop) - q * cosine[x], -q * sine[x], (1 - drop) + q * cosine[x], half_tau)
+        turn = q * cosine[x]
+        w = weights_of((<float>1 - drop) - turn, -q * sine[x], (<float>1 - drop) + turn, half_tau)
+        across[x] = w.across
+        downward[x] = w.downward
+        falling[x] = w.falling
+        rising[x] = w.rising
 
 
 cdef inline void ced_row(
         row across, row downward, row falling, row rising, crow cosine, crow sine, int n,
         float contrast2, float alpha, float half_tau) noexcept nogil:
-    cdef float s, ratio, gain, q
+    cdef Weights w
+    cdef float s, ratio, gain, turn
     cdef int x
     for x in range(n):  # hot
         s = per_anisotropy(1, anisotropy(cosine[x], sine[x]))
         ratio = contrast2 * s
-        gain = <float>0.5 * (1 - alpha) * exp_of_minus(<float>0.693147181 * (ratio * ratio))
-        q = gain * s
-        set_weights(
-            across, downward, falling, rising, x,
-            (alpha + gain) - q * cosine[x], -q * sine[x], (alpha + gain) + q * cosine[x], half_tau)
+        gain = <float>0.5 * (<float>1 - alpha) * exp_of_minus(<float>0.693147181 * (ratio * ratio))
+        s = gain * s
+        turn = s * cosine[x]
+        w = weights_of((alpha + gain) - turn, -s * sine[x], (alpha + gain) + turn, half_tau)
+        across[x] = w.across
+        downward[x] = w.downward
+        falling[x] = w.falling
+        rising[x] = w.rising
 
 
 cdef inline void tie_border(float *along, float *diagonal, float *other, float *normal, int x) noexcept nogil:
-    """Of a corner on the border only what runs along it is left: (a - delta)/2 + (delta + b)/4 + (delta - b)/4 = a/2."""
+    """Of a corner on the border only what runs along it is left: (a - delta)/2 + ((delta + b)/2 + (delta - b)/2)/2."""
     along[x] = along[x] + <float>0.5 * (diagonal[x] + other[x])
     diagonal[x] = other[x] = normal[x] = 0
 
@@ -169,8 +189,8 @@ cdef inline int structure_planes(const TensorDiffusion *d) noexcept nogil:
 
 
 cdef inline int wavefront_rows(const TensorDiffusion *d) noexcept nogil:
-    """Three rows a step and one that is finished; four kinds of weights until the last step has used them; halves."""
-    return 3 * d.length + 1 + 4 * (d.length + 1) + 3
+    """Three rows a step and one that is finished; four kinds of weights until the last step has used them; corners."""
+    return 3 * d.length + 1 + 4 * (d.length + 1) + 5
 
 
 cdef inline size_t tensor_floats(int width, int height, const TensorDiffusion *d) noexcept nogil:
@@ -211,7 +231,7 @@ cdef inline void structure_of(
 
 
 cdef inline void weights_row(
-        Weights w, int y, const float *v, const float *planes, int width, int height,
+        CornerRows w, int y, const float *v, const float *planes, int width, int height,
         const TensorDiffusion *d) noexcept nogil:
     """The weights of the corners between the pixels of the rows y-1 and y."""
     cdef size_t size = plane_floats(width + 1, height + 1)
@@ -220,10 +240,10 @@ cdef inline void weights_row(
     cdef int n = width + 1
     cdef int x
     if not keeps_planes(d):
-        eed_gradient_row(
-            w.across, w.downward, w.falling, w.rising, reflected_row(v, y - 2, width, height),
-            reflected_row(v, y - 1, width, height), reflected_row(v, y, width, height),
-            reflected_row(v, y + 1, width, height), n, d.contrast2, half_tau)
+        corner_gradient_row(
+            w.gx, w.gy, reflected_row(v, y - 2, width, height), reflected_row(v, y - 1, width, height),
+            reflected_row(v, y, width, height), reflected_row(v, y + 1, width, height), n)
+        eed_gradient_row(w.across, w.downward, w.falling, w.rising, w.gx, w.gy, n, d.contrast2, half_tau)
     elif d.mode == EED:
         eed_row(
             w.across, w.downward, w.falling, w.rising, line + 2 * size, line, line + size, n, d.contrast2, half_tau)
@@ -247,7 +267,7 @@ cdef inline void run_cycle(
     cdef float *u = rows + GHOST
     cdef float *last = u + 3 * length * pitch
     cdef float *halves = last + pitch
-    cdef float *across = halves + 3 * pitch
+    cdef float *across = halves + 5 * pitch
     cdef float *downward = across + slots * pitch
     cdef float *falling = downward + slots * pitch
     cdef float *rising = falling + slots * pitch
@@ -255,7 +275,7 @@ cdef inline void run_cycle(
     cdef const float *level
     cdef const float *mid
     cdef const float *prev
-    cdef Weights w
+    cdef CornerRows w
     cdef size_t above, below
     cdef float alpha
     cdef int front, step, y
@@ -267,6 +287,8 @@ cdef inline void run_cycle(
         if front <= height:
             w.across = halves + (front % 2) * pitch
             w.downward = halves + 2 * pitch
+            w.gx = halves + 3 * pitch
+            w.gy = halves + 4 * pitch
             w.falling = falling + (front % slots) * pitch
             w.rising = rising + (front % slots) * pitch
             weights_row(w, front, v, planes, width, height, d)
