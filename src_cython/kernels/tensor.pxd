@@ -59,7 +59,9 @@ cdef inline void set_time(TensorDiffusion *d, double time, int cycles) noexcept 
 
 
 cdef inline int accurate_cycles(double time) noexcept nogil:
-    return max(2, <int>ceil(time / 2))
+    """As many cycles as damp every mode of a flat region to within 0.075 of exp(-lambda*time), and leave a picture with
+    edges within 0.025 of its own deviation from what it is after ten cycles for every unit of time."""
+    return max(4 if time < 0.7 else 3, <int>ceil(1.3 * sqrt(time)))
 
 
 # From tensors to weights, halved for each of the two corners that an edge between pixels beside each other has.

@@ -38,8 +38,8 @@ def second_derivatives(v: Real) -> tuple[Real, Real, Real]:
     )
 
 
-def soft_sign(u: Real, sigma: float, rho: float, unit: float) -> Real:
-    """v_ww / (SOFTNESS + SHARE |grad v|), clipped to -1...1.
+def soft_sign(u: Real, sigma: float, rho: float, unit: float, bias: float = 0.0) -> Real:
+    """(v_ww + bias) / (SOFTNESS + SHARE |grad v|), clipped to -1...1.
 
     Where no direction changes more than another, v_ww is the mean over all directions.
     """
@@ -49,7 +49,7 @@ def soft_sign(u: Real, sigma: float, rho: float, unit: float) -> Real:
     vxx, vxy, vyy = second_derivatives(v)
     wx, wy = vectors[..., 0, 0], vectors[..., 1, 0]
     vww = np.where(mu1 == mu2, 0.5 * (vxx + vyy), wx * wx * vxx + 2.0 * wx * wy * vxy + wy * wy * vyy)
-    return np.clip(vww / (SOFTNESS * unit + SHARE * np.hypot(gx, gy)), -1.0, 1.0)
+    return np.clip((vww + bias) / (SOFTNESS * unit + SHARE * np.hypot(gx, gy)), -1.0, 1.0)
 
 
 def upwind(u: Real, side: float) -> Real:
@@ -60,10 +60,19 @@ def upwind(u: Real, side: float) -> Real:
     return np.hypot(np.maximum(across, 0.0), np.maximum(down, 0.0))
 
 
-def shock(u: Real, *, time: float, sigma: float, rho: float, unit: float = 1.0) -> Real:
-    """The picture u, shape (h, w), after `time`; `unit` is one unit of the 8-bit scale in the units of u."""
+def shock(u: Real, *, time: float, sigma: float, rho: float, unit: float = 1.0, bias: float = 0.0) -> Real:
+    """The picture u, shape (h, w), after `time`.
+
+    Args:
+        u: The picture.
+        time: At full speed a slope moves one pixel in a time of 1.
+        sigma: Smoothing of v.
+        rho: Smoothing of its structure tensor.
+        unit: One unit of the 8-bit scale in the units of u.
+        bias: What is added to all v_ww: how a picture depends on their rounding.
+    """
     steps = steps_of(time)
     for _ in range(steps):
-        s = soft_sign(u, sigma, rho, unit)
+        s = soft_sign(u, sigma, rho, unit, bias)
         u = u - time / steps * (np.maximum(s, 0.0) * upwind(u, -1.0) + np.minimum(s, 0.0) * upwind(u, 1.0))
     return u

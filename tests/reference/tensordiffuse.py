@@ -89,6 +89,17 @@ def cycle_length(time: float) -> int:
     return max(1, math.ceil(math.sqrt(3.0 * time / TAU_MAX + 0.25) - 0.5 - 1e-12))
 
 
+def default_cycles(time: float) -> int:
+    """Cycles taken when none are asked for: ceil(1.3 sqrt(time)), at least 3, or 4 below a time of 0.7."""
+    return max(4 if time < 0.7 else 3, math.ceil(1.3 * math.sqrt(time)))
+
+
+def elementary_steps(time: float, cycles: int) -> int:
+    """The steps of all cycles."""
+    cycles = cycles or default_cycles(time)
+    return cycles * cycle_length(time / cycles)
+
+
 def fsi_cycle(u: Real, d: Tensor, time: float) -> Real:
     """u^{j+1} = a_j (u^j + tau A u^j) + (1 - a_j) u^{j-1}, a_j = (4j+2) / (2j+3), tau = 3 t / (n (n+1))."""
     n = cycle_length(time)
@@ -118,9 +129,31 @@ def isotropic_eigenvalues(height: int, width: int) -> Real:
 
 
 def tensor_diffuse(
-    u: Real, *, time: float, mode: str, contrast: float, sigma: float, rho: float, alpha: float, cycles: int
+    u: Real,
+    *,
+    time: float,
+    contrast: float,
+    mode: str = "eed",
+    sigma: float | None = None,
+    rho: float | None = None,
+    alpha: float = 0.001,
+    cycles: int = 0,
 ) -> Real:
-    """The picture u, shape (h, w), after `time` pixels^2, D renewed at the start of each of `cycles` cycles."""
+    """The picture u, shape (h, w), after `time` pixels^2.
+
+    Args:
+        u: The picture.
+        time: Diffusion time.
+        contrast: K in the units of u per pixel.
+        mode: `eed` or `ced`.
+        sigma: Smoothing of the picture for its gradient; None: 1 for `eed`, 0.7 for `ced`.
+        rho: Smoothing of the structure tensor; None: 0 for `eed`, 3 for `ced`.
+        alpha: Diffusivity of `ced` across the flow.
+        cycles: D is renewed at the start of each; 0 takes `default_cycles`.
+    """
+    sigma = {"eed": 1.0, "ced": 0.7}[mode] if sigma is None else sigma
+    rho = {"eed": 0.0, "ced": 3.0}[mode] if rho is None else rho
+    cycles = cycles or default_cycles(time)
     for _ in range(cycles if time > 0 else 0):
         d = diffusion_tensor(u, mode=mode, contrast=contrast, sigma=sigma, rho=rho, alpha=alpha)
         u = fsi_cycle(u, d, time / cycles)
