@@ -1,19 +1,28 @@
 """Speed as ratios: every filter beside a peer that does the same work, in the same run.
 
 1920x1080, two threads, source frames in memory. Each round measures our filter and the peer one after the other; a
-case's figure is the median of the rounds' ratios, so that a machine whose speed drifts slows both.
+row's figure is the median of the rounds' ratios, so that a machine whose speed drifts slows both. A peer that is not
+there is named with the reason.
 """
 
 import argparse
+import math
+import os
 import statistics
 import subprocess
+import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from itertools import product
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import vapoursynth as vs
+from numpy.typing import NDArray
 
 import vs_vdiff  # noqa: F401  (makes sure of core.vdiff)
 from vs_vdiff import ffmpeg
@@ -24,13 +33,122 @@ FRAMES = 16
 """Different frames of a source, more than the caches of a CPU hold."""
 
 type Clip = vs.VideoNode
+type Picture = NDArray[Any]
 type Measurement = Callable[[], float]
 
 
-def source(fmt: vs.PresetVideoFormat, length: int) -> Clip:
+class NotThereError(Exception):
+    """A peer, or a filter, that cannot be measured here; the reason."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """A line of the report.
+
+    Attributes:
+        name: What it is asked for by; the part before the first `-` asks for all rows that share it.
+        against: What is compared.
+        ours: Prepares our measurement, frames a second.
+        peer: Prepares the peer's.
+        rounds: At most so many rounds, for peers that take long.
+    """
+
+    name: str
+    against: str
+    ours: Callable[[], Measurement]
+    peer: Callable[[], Measurement]
+    rounds: int = 1000
+
+    def lines(self, rounds: int) -> Iterator[str]:
+        """Measures and reports."""
+        ours, peer = self.ours(), self.peer()
+        ours(), peer()
+        measured = [(ours(), peer()) for _ in range(min(rounds, self.rounds))]
+        ratio = statistics.median(a / b for a, b in measured)
+        a, b = (statistics.median(side) for side in zip(*measured, strict=True))
+        yield f"{self.name:19} {ratio:7.2f}x  {a:7.1f} fps / {b:7.1f} fps   {self.against}"
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """Lines on one filter: time of a pixel from small pictures to large ones, memory beyond input and output.
+
+    Attributes:
+        name: What it is asked for by.
+        filters: Filters of a clip by the name of the line.
+    """
+
+    name: str
+    filters: dict[str, Callable[[Clip], Clip]]
+
+    def lines(self, rounds: int) -> Iterator[str]:
+        """Measures and reports."""
+        yield f"{self.name}: ns a pixel, one thread; memory of a frame in flight beyond its input and output"
+        yield f"{'':16}" + "".join(f"{w}x{h}".rjust(12) for w, h in SIZES) + "   largest/smallest   bytes a pixel at"
+        for name, apply in self.filters.items():
+            try:
+                yield f"{name:16}" + self.line(name, apply, rounds)
+            except NotThereError as reason:
+                yield f"{name:16} not measured: {reason}"
+
+    def line(self, name: str, apply: Callable[[Clip], Clip], rounds: int) -> str:
+        """The figures of one filter."""
+        measurements = [self.nanoseconds(apply, *size) for size in SIZES]
+        core.num_threads = 1
+        try:
+            for measure in measurements:
+                measure()
+            measured = [[measure() for measure in measurements] for _ in range(rounds)]
+        finally:
+            core.num_threads = THREADS
+        times = [statistics.median(column) for column in zip(*measured, strict=True)]
+        memory = ", ".join(f"{w}x{h} {self.bytes_of_pixel(name, w, h):.1f}" for w, h in (SIZES[2], SIZES[4]))
+        return "".join(f"{t:12.2f}" for t in times) + f"{max(times) / min(times):18.2f}x   {memory}"
+
+    @staticmethod
+    def nanoseconds(apply: Callable[[Clip], Clip], width: int, height: int) -> Measurement:
+        """Measures the time that a pixel takes."""
+        length = max(1, 16_000_000 // (width * height))
+        clip = source(vs.GRAYS, length, width, height, frames=1)
+        measure = rate(lambda: filtered(apply, clip))
+        return lambda: 1e9 / (measure() * width * height)
+
+    def bytes_of_pixel(self, name: str, width: int, height: int) -> float:
+        """What each further frame in flight adds to the peak of memory, in a process of its own, less the output."""
+        flights = (1, 5)
+
+        def peak(flight: int) -> int:
+            command = [sys.executable, __file__, "--peak", f"{self.name},{name},{width},{height},{flight}"]
+            return int(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
+
+        low, high = (min(peak(flight) for _ in range(2)) for flight in flights)
+        return (high - low) / (flights[1] - flights[0]) / (width * height) - 4
+
+    def print_peak(self, name: str, width: int, height: int, flight: int) -> None:
+        """Peak memory, in bytes, of a process that computes so many frames at once."""
+        core.num_threads = flight
+        clip = core.std.BlankClip(format=vs.GRAYS, width=width, height=height, length=flight, keep=True)
+        clip.get_frame(0).close()
+        out = self.filters[name](clip)
+        frames = [request.result() for request in [out.get_frame_async(n) for n in range(flight)]]
+        status = Path("/proc/self/status").read_text(encoding="utf-8")
+        print(1024 * int(status.split("VmHWM:")[1].split()[0]))
+        del frames
+
+
+SIZES = ((854, 480), (1280, 720), (1920, 1080), (3840, 2160), (7680, 4320))
+
+
+# Frames
+
+
+@cache
+def source(
+    fmt: vs.PresetVideoFormat, length: int, width: int = WIDTH, height: int = HEIGHT, frames: int = FRAMES
+) -> Clip:
     """A clip of smooth moving noise, its frames already in memory."""
     random = np.random.default_rng(1)
-    blank = core.std.BlankClip(format=fmt, width=WIDTH, height=HEIGHT, length=1)
+    blank = core.std.BlankClip(format=fmt, width=width, height=height, length=1)
 
     def picture() -> Clip:
         frame = blank.get_frame(0).copy()
@@ -42,11 +160,19 @@ def source(fmt: vs.PresetVideoFormat, length: int) -> Clip:
             pixels[...] = values * 255 if pixels.dtype == np.uint8 else values
         return core.std.ModifyFrame(blank, blank, lambda n, f: frame)
 
-    pictures = core.std.Splice([picture() for _ in range(FRAMES)])
-    core.std.SetVideoCache(pictures, mode=1, fixedsize=1, maxsize=FRAMES, maxhistory=0)
-    for n in range(FRAMES):
+    pictures = core.std.Splice([picture() for _ in range(frames)])
+    core.std.SetVideoCache(pictures, mode=1, fixedsize=1, maxsize=frames, maxhistory=0)
+    for n in range(frames):
         pictures.get_frame(n)
-    return core.std.Loop(pictures, -(-length // FRAMES))[:length]
+    return core.std.Loop(pictures, -(-length // frames))[:length]
+
+
+def pictures(fmt: vs.PresetVideoFormat) -> list[Picture]:
+    """The first planes of the same frames as arrays."""
+    return [np.array(frame[0]) for frame in source(fmt, FRAMES).frames(close=True)]
+
+
+# Measurements
 
 
 def rate(make: Callable[[], Clip]) -> Measurement:
@@ -58,6 +184,31 @@ def rate(make: Callable[[], Clip]) -> Measurement:
         for _ in clip.frames(close=True):
             pass
         return float(clip.num_frames / (time.perf_counter() - start))
+
+    return measure
+
+
+def filtered(apply: Callable[[Clip], Clip], clip: Clip) -> Clip:
+    """The filter on the clip, if this build has it with these arguments."""
+    try:
+        return apply(clip)
+    except (vs.Error, AttributeError) as error:
+        raise NotThereError(f"this build says: {error}") from error
+
+
+def ours(apply: Callable[[Clip], Clip], clip: Callable[[], Clip]) -> Callable[[], Measurement]:
+    """Our filter on a clip."""
+    return lambda: rate(lambda: filtered(apply, clip()))
+
+
+def array_rate(call: Callable[[Any], object], frames: Sequence[Any], planes: int = 1) -> Measurement:
+    """Measures the rate of a function of arrays in memory, in planes a second if a call processes several."""
+
+    def measure() -> float:
+        start = time.perf_counter()
+        for frame in frames:
+            call(frame)
+        return len(frames) * planes / (time.perf_counter() - start)
 
     return measure
 
@@ -80,6 +231,9 @@ def ffmpeg_rate(clip: Clip, filters: str, folder: Path) -> Measurement:
     return lambda: float(clip.num_frames / (seconds(filters) - seconds("null")))
 
 
+# Peers
+
+
 def perona_malik(clip: Clip, steps: int, tau: float, k: float) -> Clip:
     """Perona and Malik's scheme as a chain of expressions, one node a step: what a user could write today."""
     g = f"dup dup * {255 * 255 / k / k} * 1 + /"
@@ -89,62 +243,293 @@ def perona_malik(clip: Clip, steps: int, tau: float, k: float) -> Clip:
     return clip
 
 
-def cases(folder: Path) -> dict[str, tuple[str, Measurement, Measurement]]:
-    """Name of the case: what it is measured against, our measurement, the peer's."""
-    gray = source(vs.GRAYS, 160)
-    video = source(vs.YUV420P8, 800)
-    shorter = video[:120]
-    earlier = core.std.DuplicateFrames(video, 0)[: video.num_frames]
+@cache
+def folder() -> Path:
+    """A folder in memory if there is one; it goes with the process."""
+    memory = "/dev/shm" if Path("/dev/shm").is_dir() else None
+    held.append(tempfile.TemporaryDirectory(dir=memory))
+    return Path(held[-1].name)
 
-    def diffuse(clip: Clip) -> Clip:
-        return core.vdiff.Diffuse(clip, time=2, k=8, scheme="explicit", steps=10)
 
-    def slow() -> Clip:
-        return core.vdiff.Diffuse(shorter, time=12, k=8, scheme="explicit", steps=60)
+held: list[tempfile.TemporaryDirectory[str]] = []
 
-    lagfun = ffmpeg_rate(shorter, "lagfun=decay=0.87", folder)
-    return {
-        "Diffuse": (
-            "10 nodes of akarin.Expr; rational, 10 explicit steps, GRAYS",
-            rate(lambda: diffuse(gray)),
-            rate(lambda: perona_malik(gray, 10, 0.2, 8)),
+
+def opencv() -> Any:
+    """OpenCV with as many threads as we take."""
+    try:
+        import cv2
+    except ImportError as error:
+        raise NotThereError(f"{error}; it comes with opencv-contrib-python-headless") from error
+    cv2.setNumThreads(THREADS)
+    return cv2
+
+
+def opencv_diffusion() -> Measurement:
+    """Perona and Malik's rational scheme on 8-bit pictures of three channels, all it takes: three planes each."""
+    cv2 = opencv()
+    if not hasattr(cv2, "ximgproc"):
+        raise NotThereError("this cv2 lacks ximgproc, which comes with opencv-contrib-python-headless")
+    frames = [np.repeat((255 * picture).astype(np.uint8)[..., None], 3, 2) for picture in pictures(vs.GRAYS)[:2]]
+    return array_rate(lambda frame: cv2.ximgproc.anisotropicDiffusion(frame, 0.2, 8.0, 10), frames, planes=3)
+
+
+def opencv_blur(sigma: float) -> Measurement:
+    """A sampled Gaussian, cut off at four sigmas."""
+    cv2 = opencv()
+    return array_rate(lambda frame: cv2.GaussianBlur(frame, (0, 0), sigma), pictures(vs.GRAYS))
+
+
+def simpleitk_diffusion() -> Measurement:
+    """Ten iterations of ITK's gradient anisotropic diffusion."""
+    try:
+        import SimpleITK
+    except ImportError as error:
+        raise NotThereError(f"{error}; it comes with simpleitk") from error
+    itk: Any = SimpleITK
+    diffusion = itk.GradientAnisotropicDiffusionImageFilter()
+    diffusion.SetTimeStep(0.125)  # the largest that it holds for stable in two dimensions
+    diffusion.SetNumberOfIterations(10)
+    diffusion.SetNumberOfThreads(THREADS)
+    return array_rate(diffusion.Execute, [itk.GetImageFromArray(pictures(vs.GRAYS)[0])])
+
+
+LBR = """
+import sys, time, itk, numpy
+itk.MultiThreaderBase.SetGlobalMaximumNumberOfThreads(int(sys.argv[2]))
+image = itk.image_from_array(numpy.load(sys.argv[1]))
+diffusion = itk.CoherenceEnhancingDiffusionImageFilter[type(image)].New(image)
+diffusion.SetDiffusionTime(2)
+diffusion.SetEnhancement(2)  # EED
+start = time.perf_counter()
+diffusion.Update()
+print(time.perf_counter() - start)
+"""
+
+
+def itk_lbr() -> Measurement:
+    """ITK's anisotropic diffusion by lattice basis reduction; an older Python runs it, one frame a round."""
+    python = os.environ.get("VDIFF_BENCH_ITK")
+    if not python:
+        raise NotThereError(
+            "set VDIFF_BENCH_ITK to a Python 3.9 with itk==5.2.1.post1, itk-anisotropicdiffusionlbr==1.2.1 and "
+            "numpy<1.24; there are no wheels for a later Python"
+        )
+    array = folder() / "picture.npy"
+    np.save(array, pictures(vs.GRAYS)[0])
+
+    def measure() -> float:
+        done = subprocess.run([python, "-c", LBR, str(array), str(THREADS)], capture_output=True, text=True)
+        if done.returncode:
+            raise NotThereError(f"{python}: {done.stderr.strip().splitlines()[-1]}")
+        return 1 / float(done.stdout)
+
+    return measure
+
+
+# Rows
+
+
+def gray() -> Clip:
+    """Float frames of one plane."""
+    return source(vs.GRAYS, 160)
+
+
+def video(length: int = 800) -> Clip:
+    """8-bit 4:2:0 frames."""
+    return source(vs.YUV420P8, length)
+
+
+def earlier() -> Clip:
+    """The same, a frame later."""
+    return core.std.DuplicateFrames(video(), 0)[: video().num_frames]
+
+
+def diffuse(**args: Any) -> Callable[[Clip], Clip]:
+    """Diffuse with these arguments."""
+    return lambda clip: core.vdiff.Diffuse(clip, **args)
+
+
+TEN_STEPS = diffuse(time=2, k=8, scheme="explicit", steps=10)
+TRAILS: dict[str, Any] = {"halflife": 5, "mode": "max"}
+
+
+def slow(clip: Clip) -> Clip:
+    """A filter beside which another's cost should not show."""
+    return core.vdiff.Diffuse(clip, time=12, k=8, scheme="explicit", steps=60)
+
+
+def grid(count: int) -> list[tuple[int, int]]:
+    """Displacements by two pixels, so that chroma's are whole: four neighbours, or a square of 3x3, 5x5."""
+    if count == 4:
+        return [(2, 0), (-2, 0), (0, 2), (0, -2)]
+    reach = math.isqrt(count) // 2
+    return [(2 * x, 2 * y) for y, x in product(range(-reach, reach + 1), repeat=2)]
+
+
+def spread_taps(count: int) -> Callable[[Clip], Clip]:
+    """Spread from the same frame, every tap of the same weight."""
+    dx, dy = map(list, zip(*grid(count), strict=True))
+    return lambda clip: core.vdiff.Spread(clip, dx=dx, dy=dy, weights=[1 / count] * count, lag=0)
+
+
+def expr_taps(count: int) -> Callable[[Clip], Clip]:
+    """The same as an expression."""
+
+    def expression(size: int) -> str:
+        return " ".join(f"x[{-x // size},{-y // size}] {1 / count} *" for x, y in grid(count)) + " +" * (count - 1)
+
+    def apply(clip: Clip) -> Clip:
+        planes = [expression(1), expression(1 << clip.format.subsampling_w)][: clip.format.num_planes]
+        return core.akarin.Expr(clip, planes, boundary=1)
+
+    return apply
+
+
+def box(clip: Clip) -> Clip:
+    """The mean of 3x3 pixels."""
+    dx, dy = map(list, zip(*((x, y) for x in (-1, 0, 1) for y in (-1, 0, 1)), strict=True))
+    return core.vdiff.Spread(clip, dx=dx, dy=dy, weights=[1 / 9] * 9, lag=0)
+
+
+def spread_rows() -> Iterator[Row]:
+    """Spread beside an expression with as many taps."""
+    for count in (4, 9, 25):
+        for name, clip in (("GRAYS", gray), ("YUV420P8", lambda: video(240))):
+            yield Row(
+                f"Spread-{count}-{name}",
+                f"akarin.Expr, {count} taps at even displacements; {name}",
+                ours(spread_taps(count), clip),
+                ours(expr_taps(count), clip),
+            )
+    for name, clip in (("GRAYS", gray), ("GRAY8", lambda: source(vs.GRAY8, 400))):
+        yield Row(
+            f"Spread-box-{name}",
+            f"std.Convolution, 3x3, fixed to neighbours of the same frame; {name}",
+            ours(box, clip),
+            ours(lambda clip: core.std.Convolution(clip, [1] * 9), clip),
+        )
+
+
+def diffuse_rows() -> Iterator[Row]:
+    """Diffuse beside other programs, and its schemes beside each other."""
+    yield Row(
+        "Diffuse",
+        "10 nodes of akarin.Expr; rational, 10 explicit steps, GRAYS",
+        ours(TEN_STEPS, gray),
+        ours(lambda clip: perona_malik(clip, 10, 0.2, 8), gray),
+    )
+    yield Row(
+        "Diffuse-opencv",
+        "cv2.ximgproc.anisotropicDiffusion, 8-bit, a third of its three channels; rational, 10 explicit steps, GRAYS",
+        ours(TEN_STEPS, gray),
+        opencv_diffusion,
+    )
+    yield Row(
+        "Diffuse-itk",
+        "SimpleITK GradientAnisotropicDiffusion, 10 iterations; rational, 10 explicit steps, GRAYS",
+        ours(TEN_STEPS, gray),
+        simpleitk_diffusion,
+        rounds=3,
+    )
+    for kind in ("rational", "linear"):
+        yield Row(
+            f"fed-{kind}",
+            f"200 explicit steps; 4 cycles of fed, {kind}, time 50, GRAYS",
+            ours(diffuse(time=50, diffusivity=kind, scheme="fed", steps=4), few),
+            ours(diffuse(time=50, diffusivity=kind, scheme="explicit", steps=200), few),
+            rounds=5,
+        )
+        yield Row(
+            f"fed-{kind}-cost",
+            f"time 64, how many times as long; 4 cycles of fed, {kind}, time 4, GRAYS",
+            ours(diffuse(time=4, diffusivity=kind, scheme="fed", steps=4), few),
+            ours(diffuse(time=64, diffusivity=kind, scheme="fed", steps=4), few),
+            rounds=5,
+        )
+    for sigma in (2, 4, 8):
+        yield Row(
+            f"exact-{sigma}",
+            f"cv2.GaussianBlur of float32; scheme exact, standard deviation {sigma}, GRAYS",
+            ours(diffuse(time=sigma * sigma / 2, diffusivity="linear", scheme="exact"), gray),
+            lambda sigma=sigma: opencv_blur(sigma),  # type: ignore[misc]
+        )
+
+
+def few() -> Clip:
+    """Float frames for filters that take long."""
+    return source(vs.GRAYS, 24)
+
+
+def rows() -> list[Row | Scaling]:
+    """All that can be measured. Nothing is prepared before it is."""
+    return [
+        *diffuse_rows(),
+        Row(
+            "TensorDiffuse",
+            "ITK AnisotropicDiffusionLBR, EED, one frame a round; mode eed, time 2, GRAYS",
+            ours(lambda clip: core.vdiff.TensorDiffuse(clip, time=2, mode="eed"), few),
+            itk_lbr,
+            rounds=3,
         ),
-        "DiffBlend": (
+        Row(
+            "DiffBlend",
             "akarin.Expr of two clips; YUV420P8",
-            rate(lambda: core.vdiff.DiffBlend(video, alpha=0.4)),
-            rate(lambda: core.akarin.Expr([video, earlier], "x x y - 0.4 * +")),
+            ours(lambda clip: core.vdiff.DiffBlend(clip, alpha=0.4), video),
+            ours(lambda clip: core.akarin.Expr([clip, earlier()], "x x y - 0.4 * +"), video),
         ),
-        "Decay": (
+        Row(
+            "Decay",
             "FFmpeg lagfun, raw video from memory; mode max, half-life 5, YUV420P8",
-            rate(lambda: core.vdiff.Decay(video, halflife=5, mode="max")),
-            lagfun,
+            ours(lambda clip: core.vdiff.Decay(clip, **TRAILS), video),
+            lambda: ffmpeg_rate(video(120), "lagfun=decay=0.87", folder()),
         ),
-        "slow": (
+        Row(
+            "slow",
             "a slow filter alone; the same with Decay after it",
-            rate(lambda: core.vdiff.Decay(slow(), halflife=5, mode="max")),
-            rate(slow),
+            ours(lambda clip: core.vdiff.Decay(slow(clip), **TRAILS), lambda: video(120)),
+            ours(slow, lambda: video(120)),
         ),
-    }
+        *spread_rows(),
+        Scaling(
+            "scaling",
+            {
+                "explicit": TEN_STEPS,
+                "fed": diffuse(time=16, k=8, scheme="fed", steps=4),
+                "exact": diffuse(time=8, diffusivity="linear", scheme="exact"),
+            },
+        ),
+    ]
+
+
+def selected(names: Sequence[str]) -> list[Row | Scaling]:
+    """The rows asked for, by name or by its first parts."""
+    everything = rows()
+    for name in names:
+        if not any(f"{row.name}-".startswith(f"{name}-") for row in everything):
+            sys.exit(f"bench: there is no {name}, but {', '.join(row.name for row in everything)}")
+    return [row for row in everything if not names or any(f"{row.name}-".startswith(f"{n}-") for n in names)]
 
 
 def main() -> None:
-    """Measures the cases asked for, prints a line each."""
+    """Measures the rows asked for, prints a line each."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("case", nargs="*", help="Diffuse, DiffBlend, Decay, slow (default: all)")
-    parser.add_argument("--rounds", type=int, default=7, help="measurements of each case (default 7)")
+    parser.add_argument("row", nargs="*", help="Diffuse, Diffuse-opencv, fed, Spread, scaling, ... (default: all)")
+    parser.add_argument("--rounds", type=int, default=7, help="measurements of each row (default 7)")
+    parser.add_argument("--peak", help=argparse.SUPPRESS)
     options = parser.parse_args()
+    if options.peak:
+        name, scheme, *numbers = options.peak.split(",")
+        (scaling,) = (row for row in rows() if isinstance(row, Scaling) and row.name == name)
+        scaling.print_peak(scheme, *map(int, numbers))
+        return
     core.num_threads = THREADS
-    print(f"{WIDTH}x{HEIGHT}, {THREADS} threads, median of {options.rounds} rounds")
-    memory = "/dev/shm" if Path("/dev/shm").is_dir() else None
-    with tempfile.TemporaryDirectory(dir=memory) as folder:
-        for name, (against, ours, peers) in cases(Path(folder)).items():
-            if options.case and name not in options.case:
-                continue
-            ours(), peers()
-            rounds = [(ours(), peers()) for _ in range(options.rounds)]
-            ratio = statistics.median(a / b for a, b in rounds)
-            a, b = (statistics.median(side) for side in zip(*rounds, strict=True))
-            print(f"{name:10} {ratio:6.2f}x   {a:7.1f} fps / {b:7.1f} fps   against {against}")
+    print(f"{WIDTH}x{HEIGHT}, {THREADS} threads, median of {options.rounds} rounds or fewer")
+    for row in selected(options.row):
+        try:
+            for line in row.lines(options.rounds):
+                print(line, flush=True)
+        except NotThereError as reason:
+            print(f"{row.name:19} not measured: {reason}", flush=True)
 
 
 if __name__ == "__main__":

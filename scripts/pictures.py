@@ -27,7 +27,7 @@ def picture(clip: vs.VideoNode, n: int, path: Path) -> None:
 
 
 def main() -> None:
-    """Makes docs/diffuse.jpg, docs/diffblend.jpg, docs/decay.jpg and docs/all.jpg."""
+    """Makes docs/diffuse.jpg, docs/diffblend.jpg, docs/decay.jpg, docs/spread.jpg and docs/all.jpg."""
     clips, folder = map(Path, sys.argv[1:])
     folder.mkdir(exist_ok=True)
     bikes = core.bs.VideoSource(str(clips / "bikes.mp4"), cachemode=0)
@@ -40,6 +40,16 @@ def main() -> None:
     picture(side_by_side(closer, core.vdiff.Diffuse(closer, time=12, k=6)), 100, folder / "diffuse.jpg")
     picture(side_by_side(bikes, core.vdiff.Decay(bikes, halflife=8, mode="max")), 70, folder / "decay.jpg")
     picture(side_by_side(bikes, core.vdiff.DiffBlend(bikes, alpha=2, threshold=2)), 70, folder / "diffblend.jpg")
+    shares = [0.9**i for i in range(40)]
+    wind = core.vdiff.Spread(
+        bikes,
+        dx=[3 * i for i in range(40)],
+        dy=[-i for i in range(40)],
+        weights=[share / sum(shares) for share in shares],
+        lag=0,
+    )
+    wind = core.std.Expr([bikes, wind], ["x y max", "y"])
+    picture(side_by_side(bikes, wind), 70, folder / "spread.jpg")
     together = core.vdiff.Diffuse(bikes, time=4, k=6)
     together = core.vdiff.Decay(together, halflife=5, mode="max")
     picture(side_by_side(bikes, core.vdiff.DiffBlend(together, alpha=0.4)), 70, folder / "all.jpg")

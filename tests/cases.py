@@ -14,6 +14,7 @@ from reference import decay as decay_reference
 from reference.diffblend import diffblend, lagged
 from reference.diffuse import diffuse, elementary_steps
 from reference.shock import shock
+from reference.spread import spread
 from reference.tensordiffuse import elementary_steps as tensor_steps
 from reference.tensordiffuse import tensor_diffuse
 from support import Frames, Video, assert_stored, make_clip, read, stack
@@ -154,6 +155,22 @@ def shock_clip(x: Real, samples: Samples, plane: int, starts: Collection[int], a
     return run(0.0), 2.0 * float(np.max(np.abs(run(ulps) - run(-ulps)))) + ulps
 
 
+def spread_clip(x: Real, samples: Samples, plane: int, starts: Collection[int], args: Args) -> tuple[Real, float]:
+    """`Spread`; each product and each sum may be off by an ulp of float32, of the span times the sum of weights."""
+    cuts = starts if args.get("scenechange", 1) else ()
+    source = x[[lagged(n, args.get("lag", 1), len(x), cuts) for n in range(len(x))]]
+    y = spread(
+        source,
+        dx=args["dx"],
+        dy=args["dy"],
+        weights=args["weights"],
+        rest=samples.rest,
+        subsampling=samples.subsampling,
+    )
+    reach = 1.0 + float(np.abs(args["weights"]).sum())
+    return y, 2.0**-23 * (len(args["dx"]) + 2) * reach * span(x, samples)
+
+
 FILTERS: dict[str, tuple[Reference, list[dict[str, Any]]]] = {
     "Diffuse": (
         diffuse_clip,
@@ -197,6 +214,21 @@ FILTERS: dict[str, tuple[Reference, list[dict[str, Any]]]] = {
             {"rate": 0.05},
             {"halflife": 0.5, "mode": "max"},
             {"halflife": 13.5, "mode": "max"},
+        ],
+    ),
+    # Tuples: a list would be cut to the number of planes.
+    "Spread": (
+        spread_clip,
+        [
+            {"dx": (2, -1, 0, 3), "dy": (0, 1, -2, 3), "weights": (0.4, 0.3, 0.2, 0.2)},
+            {"dx": (5, -7, 1), "dy": (1, 3, -30), "weights": (1.5, -0.75, 0.125), "lag": -2, "scenechange": 0},
+            {
+                "dx": tuple(range(-32, 32)),
+                "dy": tuple(d * d % 23 - 11 for d in range(64)),
+                "weights": tuple(0.03 - 0.0005 * d for d in range(64)),
+                "lag": 0,
+            },
+            {"dx": (-1001, 2**31 - 1, 64), "dy": (77, 0, -(2**31)), "weights": (0.5, 0.3, 0.1), "lag": 3},
         ],
     ),
 }

@@ -106,6 +106,7 @@ class Video:
             is_float=self.format.sample_type == vs.FLOAT,
             chroma=plane > 0 and not rgb,
             limited=not (rgb if self.full is None else self.full),
+            subsampling=(1 << self.format.subsampling_w, 1 << self.format.subsampling_h) if plane > 0 else (1, 1),
         )
 
     @property

@@ -11,7 +11,7 @@ import vapoursynth as vs
 
 from cases import FILTERS
 
-REQUIRED: dict[str, dict[str, Any]] = {"Decay": {"halflife": 5.0}}
+REQUIRED: dict[str, dict[str, Any]] = {"Decay": {"halflife": 5.0}, "Spread": {"dx": 1, "dy": 0, "weights": 1.0}}
 """Arguments without which a filter cannot be called."""
 
 Args = dict[str, Any]
@@ -59,6 +59,7 @@ NUMBERS: list[tuple[str, str, float, float, Args]] = [
     ("DiffBlend", "limit", 0, 1e6, {}),
     ("Decay", "halflife", 0.01, 100000, {}),
     ("Decay", "rate", 1e-6, 100, {}),
+    ("Spread", "weights", -1000, 1000, {"dx": 3, "dy": -2}),
 ]
 """Filter, argument, the closed range that it must be in, arguments that it needs beside it."""
 every_number = pytest.mark.parametrize(("name", "argument", "low", "high", "others"), NUMBERS)

@@ -162,12 +162,24 @@ def decay_arguments(rng: np.random.Generator) -> dict[str, Any]:
     return {"halflife": float(10.0 ** rng.uniform(-1, 2.5)), "mode": str(rng.choice(["mean", "max"]))}
 
 
+def spread_arguments(rng: np.random.Generator) -> dict[str, Any]:
+    """Random valid arguments of Spread: taps near each other, far apart, or anywhere."""
+    count, reach = int(rng.integers(1, 65)), int(rng.choice([2, 20, 500, 2**31 - 1]))
+    return {
+        "dx": tuple(rng.integers(-reach, reach + 1, count).tolist()),
+        "dy": tuple(rng.integers(-reach, reach + 1, count).tolist()),
+        "weights": tuple(rng.normal(1.0 / count, 0.1, count).tolist()),
+        "lag": int(rng.choice([-2, 0, 1, 3])),
+    }
+
+
 ARGUMENTS: dict[str, Callable[[np.random.Generator], dict[str, Any]]] = {
     "Diffuse": diffuse_arguments,
     "TensorDiffuse": tensordiffuse_arguments,
     "Shock": shock_arguments,
     "DiffBlend": diffblend_arguments,
     "Decay": decay_arguments,
+    "Spread": spread_arguments,
 }
 
 

@@ -1,7 +1,7 @@
 """Frames: outputs that share untouched planes, and the frames around one, within its clip and its scene."""
 
-from api.vapoursynth cimport VSAPI, VSCore, VSFrame, VSFrameContext, VSMap, VSNode, VSVideoInfo
-from common.pixels cimport PLANES
+from api.vapoursynth cimport VSAPI, VSCore, VSFrame, VSFrameContext, VSMap, VSNode, VSVideoInfo, cfRGB, cfYUV
+from common.pixels cimport HALF, PLANES, SINGLE, Pixels
 
 
 cdef inline VSFrame *new_output(
@@ -59,6 +59,26 @@ cdef inline int clamp_to_scene(int n, int m, VSNode *node, VSFrameContext *conte
     return n
 
 
+cdef inline void request_lagged(
+        int n, int lag, bint in_scene, VSNode *node, const VSVideoInfo *vi,
+        VSFrameContext *context, const VSAPI *api) noexcept nogil:
+    """Requests frame n and what `lagged_frame` needs."""
+    cdef int m = clamp_to_clip(n - lag, vi)
+    if in_scene:
+        request_between(n, m, node, context, api)
+    else:
+        api.requestFrameFilter(min(n, m), node, context)
+        api.requestFrameFilter(max(n, m), node, context)
+
+
+cdef inline const VSFrame *lagged_frame(
+        int n, int lag, bint in_scene, VSNode *node, const VSVideoInfo *vi,
+        VSFrameContext *context, const VSAPI *api) noexcept nogil:
+    """The frame `lag` before n (negative: after it), held at the ends of the clip and, if asked for, of the scene."""
+    cdef int m = clamp_to_clip(n - lag, vi)
+    return api.getFrameFilter(clamp_to_scene(n, m, node, context, api) if in_scene else m, node, context)
+
+
 cdef inline bint is_limited_range(const VSFrame *frame, bint otherwise, const VSAPI *api) noexcept nogil:
     """By `_Range` (1 full, 0 limited), else by the deprecated `_ColorRange` (the other way round), else as given."""
     cdef const VSMap *props = api.getFramePropertiesRO(frame)
@@ -71,3 +91,13 @@ cdef inline bint is_limited_range(const VSFrame *frame, bint otherwise, const VS
     if error == 0:
         return not full
     return otherwise
+
+
+cdef inline float resting_level(
+        const VSFrame *frame, int plane, const Pixels *pixels, const VSVideoInfo *vi, const VSAPI *api) noexcept nogil:
+    """The level of no signal, black or, for chroma, neutral, on the working scale."""
+    if pixels.sample == HALF or pixels.sample == SINGLE:
+        return 0
+    if plane > 0 and vi.format.colorFamily == cfYUV:
+        return 128
+    return 16 if is_limited_range(frame, vi.format.colorFamily != cfRGB, api) else 0

@@ -15,12 +15,12 @@ from libc.stdlib cimport calloc, free
 
 from api.vapoursynth cimport (
     VSAPI, VSCore, VSFilterDependency, VSFrame, VSFrameContext, VSMap, VSNode, VSPLUGINAPI, VSPlugin, VSVideoInfo,
-    arAllFramesReady, arInitial, cfRGB, cfYUV, fmParallelRequests, rpGeneral)
+    arAllFramesReady, arInitial, cfYUV, fmParallelRequests, rpGeneral)
 from common.args cimport (
     MESSAGE, Args, choice, clip_arg, fail, integer, is_given, number, read_args, select_planes)
 from common.frames cimport (
-    frame_starts_scene, is_limited_range, new_output, plane_height, plane_width, starts_scene)
-from common.pixels cimport HALF, PLANES, SINGLE, Pixels
+    frame_starts_scene, new_output, plane_height, plane_width, resting_level, starts_scene)
+from common.pixels cimport PLANES, Pixels
 from common.recursion cimport (
     BATCH, Cursor, Recursion, advance, batch_size, collect, cursor_for, deposit, finish, free_recursion, is_wanted,
     want)
@@ -41,15 +41,6 @@ cdef struct Decay:
     bint scenechange
     Memory memory
     Recursion recursion
-
-
-cdef inline float resting_level(const Decay *d, const VSFrame *x, bint chroma, const VSAPI *api) noexcept nogil:
-    """What the past decays towards: black or, for chroma, neutral, on the working scale."""
-    if d.pixels.sample == HALF or d.pixels.sample == SINGLE:
-        return 0
-    if chroma:
-        return 128
-    return 16 if is_limited_range(x, d.vi.format.colorFamily != cfRGB, api) else 0
 
 
 cdef VSFrame *take_in(
@@ -77,7 +68,7 @@ cdef VSFrame *take_in(
             decay_plane(
                 pixels, stride, api.getReadPtr(x, p), api.getStride(x, p),
                 <char *>c.chains[chain] + d.plane_state[p], api.getFrameWidth(x, p), api.getFrameHeight(x, p),
-                &d.pixels, &d.memory, c.fresh[chain], chroma, resting_level(d, x, chroma, api))
+                &d.pixels, &d.memory, c.fresh[chain], chroma, resting_level(x, p, &d.pixels, d.vi, api))
     return dst
 
 

@@ -13,7 +13,7 @@ from api.vapoursynth cimport (
     arAllFramesReady, arInitial, fmParallel, rpGeneral, rpStrictSpatial)
 from common.args cimport (
     Args, clip_arg, fail, integer, is_given, per_plane, read_args, same_format, select_planes)
-from common.frames cimport clamp_to_clip, clamp_to_scene, new_output, request_between
+from common.frames cimport lagged_frame, new_output, request_lagged
 from common.pixels cimport PLANES, Pixels
 from kernels.diffblend cimport Blend, blend_plane, describe_blend
 
@@ -33,7 +33,6 @@ cdef const VSFrame *get_frame(
         int n, int reason, void *instance, void **frame_data,
         VSFrameContext *context, VSCore *core, const VSAPI *api) noexcept nogil:
     cdef DiffBlend *d = <DiffBlend *>instance
-    cdef int m = clamp_to_clip(n - d.lag, d.vi)
     cdef const VSFrame *x
     cdef const VSFrame *r
     cdef VSFrame *dst
@@ -42,11 +41,8 @@ cdef const VSFrame *get_frame(
         if d.ref != NULL:
             api.requestFrameFilter(n, d.clip, context)
             api.requestFrameFilter(n, d.ref, context)
-        elif d.scenechange:
-            request_between(n, m, d.clip, context, api)
         else:
-            api.requestFrameFilter(min(n, m), d.clip, context)
-            api.requestFrameFilter(max(n, m), d.clip, context)
+            request_lagged(n, d.lag, d.scenechange, d.clip, d.vi, context, api)
         return NULL
     if reason != arAllFramesReady:
         return NULL
@@ -55,7 +51,7 @@ cdef const VSFrame *get_frame(
     if d.ref != NULL:
         r = api.getFrameFilter(n, d.ref, context)
     else:
-        r = api.getFrameFilter(clamp_to_scene(n, m, d.clip, context, api) if d.scenechange else m, d.clip, context)
+        r = lagged_frame(n, d.lag, d.scenechange, d.clip, d.vi, context, api)
     dst = new_output(x, d.vi, d.process, core, api)
     if dst == NULL:
         api.setFilterError(b"DiffBlend: out of memory.", context)

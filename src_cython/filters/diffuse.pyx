@@ -21,7 +21,8 @@ from common.pixels cimport PLANES, Pixels
 from common.scratch cimport Scratch, free_scratch, give_scratch, take_scratch
 from kernels.aos cimport accurate_aos_steps
 from kernels.diffuse cimport (
-    Steps, accurate_euler_steps, accurate_fed_cycles, equal_steps, fed_steps, set_contrast, suits_fed)
+    Steps, accurate_euler_steps, accurate_fed_cycles, equal_steps, fed_steps, fewest_fed_cycles, set_contrast,
+    suits_fed)
 from kernels.diffusivity cimport CHARBONNIER, EXP, LINEAR, RATIONAL, TUKEY, WEICKERT, Diffusivity
 from kernels.evolution cimport AOS, AUTO, EXACT, EXPLICIT, FED, Evolution, Scheme, evolve_frame, lay_scratch
 from kernels.heat cimport describe_heat, free_heat
@@ -47,7 +48,8 @@ cdef struct Diffuse:
     Scratch scratch
 
 
-cdef void view_planes(View *views, const VSFrame *frame, const Pixels *pixels, int planes, const VSAPI *api) noexcept nogil:
+cdef void view_planes(
+        View *views, const VSFrame *frame, const Pixels *pixels, int planes, const VSAPI *api) noexcept nogil:
     cdef int p
     for p in range(planes):
         views[p].data = api.getReadPtr(frame, p)
@@ -138,18 +140,21 @@ cdef void read_steps(Args *a, double time, double speed, Diffusivity kind, bint 
         scheme = EXPLICIT if steps >= fewest else FED
     elif scheme == AUTO and kind == LINEAR:
         scheme = EXACT
+    elif scheme == AUTO and suits_fed(speed * time, kind, steered):
+        scheme = FED
+        steps = accurate_fed_cycles(speed * time, kind, steered)
     elif scheme == AUTO:
-        scheme = FED if suits_fed(speed * time, kind, steered) else EXPLICIT
+        scheme = EXPLICIT
     if scheme == EXPLICIT:
         s = equal_steps(speed * time, steps if steps > 0 else accurate_euler_steps(speed * time))
         if steps > 0 and steps < fewest:
-            snprintf(text, MESSAGE, b"steps must be at least %d for scheme explicit to be stable at time %.10g, got %d: "
-                     b"take more steps or scheme fed.", fewest, time, steps)
+            snprintf(text, MESSAGE, b"steps must be at least %d for scheme explicit to be stable at time %.10g, "
+                     b"got %d: take more steps or scheme fed.", fewest, time, steps)
             fail(a, text)
     elif scheme == AOS:
-        s = equal_steps(speed * time, steps if steps > 0 else accurate_aos_steps())
+        s = equal_steps(speed * time, steps if steps > 0 else accurate_aos_steps(speed * time))
     else:
-        s = fed_steps(speed * time, steps if steps > 0 else accurate_fed_cycles(speed * time, kind, steered))
+        s = fed_steps(speed * time, steps if steps > 0 else fewest_fed_cycles(speed * time, kind, steered))
     e.scheme = <Scheme>scheme
     for p in range(PLANES):
         e.plane[p].diffusion.kind = kind
@@ -164,7 +169,7 @@ cdef void read_contrasts(Args *a, int planes, Evolution *e) noexcept nogil:
     per_plane(a, b"k", planes, 8, 0, 10000, k)
     for p in range(PLANES):
         if 0 < k[p] < 0.001:
-            snprintf(text, MESSAGE, b"k must be 0, to have it chosen from each picture, or 0.001...10000, got %.10g.", k[p])
+            snprintf(text, MESSAGE, b"k must be 0 (chosen from each picture) or 0.001...10000, got %.10g.", k[p])
             fail(a, text)
         e.plane[p].contrast = k[p]
         e.plane[p].automatic = k[p] == 0

@@ -1,6 +1,8 @@
 """Additive operator splitting: each step solves an implicit equation along each axis and takes the mean.
 
-    u <- 1/2 sum over the axes l of (I - 2 tau A_l(u))^-1 u     (Weickert, ter Haar Romeny, Viergever, IEEE TIP 7(3), 1998)
+    u <- 1/2 sum over the axes l of (I - 2 tau A_l(u))^-1 u
+
+(Weickert, ter Haar Romeny, Viergever, IEEE TIP 7(3), 1998).
 
 Stable at every tau.
 
@@ -11,6 +13,7 @@ is a sum of positive numbers, nothing cancels, however large tau is. Values are 
 line: a constant stays, to the byte.
 """
 
+from libc.math cimport ceil
 from libc.stddef cimport ptrdiff_t, size_t
 from libc.string cimport memcpy, memset
 
@@ -24,9 +27,12 @@ cdef enum:
     LANES = 16
 
 
-cdef inline int accurate_aos_steps() noexcept nogil:
-    """As many steps as damp every mode to within 0.045 of exp(-lambda*time), however long the time."""
-    return 18
+cdef inline int accurate_aos_steps(double time) noexcept nogil:
+    """As many steps as damp every mode to within 0.045 of exp(-lambda*time), however long that is.
+
+    Diffusivities are held for a time of 5 at most.
+    """
+    return max(18, <int>ceil(time / 5))
 
 
 cdef struct Lines:
@@ -84,7 +90,8 @@ cdef inline void solve_middle(
         v[x] = ((u[x] - base[x]) + (a * top_p[x] + b * bottom_p[x])) / (1 + (a * top_r[x] + b * bottom_r[x]))
 
 
-cdef inline void solve_pair(row top_v, row bottom_v, crow top_q, crow top_r, crow bottom_q, crow bottom_r) noexcept nogil:
+cdef inline void solve_pair(
+        row top_v, row bottom_v, crow top_q, crow top_r, crow bottom_q, crow bottom_r) noexcept nogil:
     """v of the two places in the middle of an even number."""
     cdef int x
     cdef float rest, top, bottom
@@ -177,19 +184,19 @@ cdef inline void take_rows(float *panel, const float *plane, size_t pitch, int n
 cdef inline void step_columns(
         const float *u, float *solution, const float *steer, size_t pitch, int width, int height, const Diffusion *d,
         float *memory) noexcept nogil:
-    cdef Lines l = lay_lines(height, memory)
-    cdef int left, count, x, y
+    cdef Lines lines = lay_lines(height, memory)
+    cdef int left, count, y
     memset(memory, 0, 4 * <size_t>(height + 2) * LANES * sizeof(float))
     left = 0
     while left < width:
         count = min(<int>LANES, width - left)
-        take_columns(l.u, u + left, pitch, height, count)
+        take_columns(lines.u, u + left, pitch, height, count)
         if d.steered:
-            take_columns(l.p, steer + left, pitch, height, count)
-        set_edges(&l, d)
-        solve_lines(&l, 2 * d.steps.tau)
+            take_columns(lines.p, steer + left, pitch, height, count)
+        set_edges(&lines, d)
+        solve_lines(&lines, 2 * d.steps.tau)
         for y in range(height):
-            memcpy(solution + y * pitch + left, l.p + y * LANES, count * sizeof(float))
+            memcpy(solution + y * pitch + left, lines.p + y * LANES, count * sizeof(float))
         left += LANES
 
 
@@ -197,20 +204,20 @@ cdef inline void step_rows(
         float *u, const float *solution, const float *steer, size_t pitch, int width, int height, const Diffusion *d,
         float *memory) noexcept nogil:
     """To the mean of the solutions of both axes."""
-    cdef Lines l = lay_lines(width, memory)
+    cdef Lines lines = lay_lines(width, memory)
     cdef int top, count, x, y
     memset(memory, 0, 4 * <size_t>(width + 2) * LANES * sizeof(float))
     top = 0
     while top < height:
         count = min(<int>LANES, height - top)
-        take_rows(l.u, u + top * pitch, pitch, width, count)
+        take_rows(lines.u, u + top * pitch, pitch, width, count)
         if d.steered:
-            take_rows(l.p, steer + top * pitch, pitch, width, count)
-        set_edges(&l, d)
-        solve_lines(&l, 2 * d.steps.tau)
+            take_rows(lines.p, steer + top * pitch, pitch, width, count)
+        set_edges(&lines, d)
+        solve_lines(&lines, 2 * d.steps.tau)
         for y in range(count):
             for x in range(width):
-                u[(top + y) * pitch + x] = <float>0.5 * (solution[(top + y) * pitch + x] + l.p[x * LANES + y])
+                u[(top + y) * pitch + x] = <float>0.5 * (solution[(top + y) * pitch + x] + lines.p[x * LANES + y])
         top += LANES
 
 
@@ -223,10 +230,10 @@ cdef inline void aos_plane(
     cdef float *u = scratch
     cdef float *solution = u + height * pitch
     cdef float *memory = solution + height * pitch
-    cdef int y, i
+    cdef int y, _
     for y in range(height):
         load_row(u + y * pitch, <const char *>src + y * src_stride, width, src_pixels)
-    for i in range(d.steps.cycles):
+    for _ in range(d.steps.cycles):
         step_columns(u, solution, steer, pitch, width, height, d, memory)
         step_rows(u, solution, steer, pitch, width, height, d, memory)
     for y in range(height):

@@ -17,6 +17,7 @@ without its unstable intermediate steps. Euler's scheme is a cycle of one step w
 
 from libc.math cimport ceil, fmax, fmin, sqrt
 from libc.stddef cimport ptrdiff_t, size_t
+from libc.string cimport memset
 
 from common.c cimport bits_of_float, crow, row
 from common.pixels cimport Pixels, load_row, store_row, working_pixels
@@ -73,25 +74,29 @@ cdef inline int accurate_euler_steps(double time) noexcept nogil:
     return max(1, <int>fmax(ceil(5 * time), fmin(8, ceil(64 * time))))
 
 
-cdef inline int accurate_fed_cycles(double time, Diffusivity kind, bint steered) noexcept nogil:
+cdef inline bint is_steep(Diffusivity kind, bint steered) noexcept nogil:
+    """Whether edges sharpen themselves so fast that errors grow with them."""
+    return kind != LINEAR and kind != RATIONAL and kind != CHARBONNIER and not steered
+
+
+cdef inline int fewest_fed_cycles(double time, Diffusivity kind, bint steered) noexcept nogil:
     """As many cycles as damp every mode to within 0.045 of exp(-lambda*time).
 
-    Another diffusivity than `linear` is held for a time of 5 at most. Where it falls so steeply that edges sharpen
-    themselves, and errors with them, unless a smoothed or another picture steers: for a time of 1 at most.
+    A steep diffusivity is held for a time of 1 at most.
     """
     cdef int fewest = 8 if time < 1 else 4
-    if kind == LINEAR:
-        return fewest
-    return max(fewest, <int>ceil(time if is_steep(kind) and not steered else time / 5))
+    return max(fewest, <int>ceil(time)) if is_steep(kind, steered) else fewest
 
 
-cdef inline bint is_steep(Diffusivity kind) noexcept nogil:
-    return kind != LINEAR and kind != RATIONAL and kind != CHARBONNIER
+cdef inline int accurate_fed_cycles(double time, Diffusivity kind, bint steered) noexcept nogil:
+    """The same, but a diffusivity whose flow can turn back is held for a time of 5 at most."""
+    cdef int fewest = fewest_fed_cycles(time, kind, steered)
+    return fewest if kind == CHARBONNIER and not steered else max(fewest, <int>ceil(time / 5))
 
 
 cdef inline bint suits_fed(double time, Diffusivity kind, bint steered) noexcept nogil:
     """Whether cycles reach the accuracy of Euler's steps with fewer steps."""
-    return steered or (time > 4 and not is_steep(kind))
+    return steered or (time > 4 and not is_steep(kind, steered))
 
 
 # Diffusivities of edges
@@ -123,13 +128,6 @@ cdef inline float linear_flow(crow up, crow mid, crow down, int x) noexcept nogi
     return ((mid[x - 1] - u) + (mid[x + 1] - u)) + ((up[x] - u) + (down[x] - u))
 
 
-cdef inline float edge_flow(
-        crow up, crow mid, crow down, crow across, crow above, crow below, int x) noexcept nogil:
-    cdef float u = mid[x]
-    return (((mid[x - 1] - u) * across[x - 1] + (mid[x + 1] - u) * across[x])
-            + ((up[x] - u) * above[x] + (down[x] - u) * below[x]))
-
-
 cdef inline void linear_row(
         row dst, crow prev, crow up, crow mid, crow down, int n, float tau, float alpha) noexcept nogil:
     cdef int x
@@ -137,12 +135,18 @@ cdef inline void linear_row(
         dst[x] = prev[x] + alpha * ((mid[x] - prev[x]) + tau * linear_flow(up, mid, down, x))
 
 
-cdef inline void edge_flow_row(
-        row dst, crow prev, crow up, crow mid, crow down, crow across, crow above, crow below,
-        int n, float tau, float alpha) noexcept nogil:
+cdef inline void edge_row_step(
+        row dst, crow prev, crow mid, crow down, crow across, crow below, row flux, int n, float tau,
+        float alpha) noexcept nogil:
+    """flux: what flows from each pixel of the row above; in the end, what flows from each pixel to the row below."""
     cdef int x
+    cdef float u, horizontal, vertical
     for x in range(n):  # hot
-        dst[x] = prev[x] + alpha * ((mid[x] - prev[x]) + tau * edge_flow(up, mid, down, across, above, below, x))
+        u = mid[x]
+        horizontal = (mid[x - 1] - u) * across[x - 1] + (mid[x + 1] - u) * across[x]
+        vertical = (down[x] - u) * below[x]
+        dst[x] = prev[x] + alpha * ((u - prev[x]) + tau * (horizontal + (vertical - flux[x])))
+        flux[x] = vertical
 
 
 cdef inline void linear_euler_row(row dst, crow up, crow mid, crow down, int n, float tau) noexcept nogil:
@@ -151,11 +155,16 @@ cdef inline void linear_euler_row(row dst, crow up, crow mid, crow down, int n, 
         dst[x] = mid[x] + tau * linear_flow(up, mid, down, x)
 
 
-cdef inline void edge_flow_euler_row(
-        row dst, crow up, crow mid, crow down, crow across, crow above, crow below, int n, float tau) noexcept nogil:
+cdef inline void edge_euler_row(
+        row dst, crow mid, crow down, crow across, crow below, row flux, int n, float tau) noexcept nogil:
     cdef int x
+    cdef float u, horizontal, vertical
     for x in range(n):  # hot
-        dst[x] = mid[x] + tau * edge_flow(up, mid, down, across, above, below, x)
+        u = mid[x]
+        horizontal = (mid[x - 1] - u) * across[x - 1] + (mid[x + 1] - u) * across[x]
+        vertical = (down[x] - u) * below[x]
+        dst[x] = u + tau * (horizontal + (vertical - flux[x]))
+        flux[x] = vertical
 
 
 cdef inline void rational_euler_row(
@@ -211,7 +220,7 @@ cdef inline size_t row_floats(int width) noexcept nogil:
 
 cdef inline int rows_of_cycle(const Diffusion *d) noexcept nogil:
     """Three rows a step, and for a cycle the diffusivities of two edges a pixel, until its last step has used them."""
-    return 3 * d.steps.length + (2 * (d.steps.length + 2) if frozen(d) else 0)
+    return 3 * d.steps.length + (2 * (d.steps.length + 2) + d.steps.length if frozen(d) else 0)
 
 
 cdef inline int cycles_of_pass(int width, const Diffusion *d) noexcept nogil:
@@ -253,14 +262,16 @@ cdef inline void run_pass(
     cdef int length = d.steps.length
     cdef int levels = cycles * length
     cdef bint stored = frozen(d)
+    cdef bint fused = d.kind == RATIONAL and not stored
     cdef int edges = length + 2
     cdef float *u = rows + GHOST
     cdef float *last = u + 3 * levels * pitch
     cdef float *g = last + pitch
     cdef float *across = g
     cdef float *downward = g
-    cdef float *above = g
     cdef float *below = g
+    cdef float *fluxes = g + 2 * edges * cycles * pitch
+    cdef float *flux = g
     cdef float *out
     cdef const float *given
     cdef const float *up
@@ -277,7 +288,7 @@ cdef inline void run_pass(
             out = u + (front % 3) * pitch
             load_row(out, <const char *>src + front * src_stride, width, src_pixels)
             set_ghosts(out, width)
-            wide = wide or is_wide(out, width)
+            wide = wide or (fused and is_wide(out, width))
         for step in range(1, levels + 1):
             y = front - step
             if y < 0:
@@ -302,10 +313,12 @@ cdef inline void run_pass(
                 elif j == 0:
                     edge_row(across - 1, mid - 1, mid, width + 1, d)
                     edge_row(below, mid, down, width, d)
-                above = downward + (max(y - 1, 0) % edges) * pitch
+                flux = fluxes + (step - 1) * pitch
+                if y == 0:
+                    memset(flux, 0, width * sizeof(float))
             if d.steps.euler:
                 if stored:
-                    edge_flow_euler_row(out, up, mid, down, across, above, below, width, tau)
+                    edge_euler_row(out, mid, down, across, below, flux, width, tau)
                 elif d.kind == LINEAR:
                     linear_euler_row(out, up, mid, down, width, tau)
                 elif wide:
@@ -316,7 +329,7 @@ cdef inline void run_pass(
                 alpha = <float>((4.0 * j + 2) / (2.0 * j + 3))
                 prev = mid if j == 0 else u + (3 * (step - 2) + y % 3) * pitch
                 if stored:
-                    edge_flow_row(out, prev, up, mid, down, across, above, below, width, tau, alpha)
+                    edge_row_step(out, prev, mid, down, across, below, flux, width, tau, alpha)
                 else:
                     linear_row(out, prev, up, mid, down, width, tau, alpha)
             set_ghosts(out, width)

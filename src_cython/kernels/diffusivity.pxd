@@ -3,7 +3,7 @@
 - exp(-s^2/k^2) and 1/(1 + s^2/k^2), `rational`: Perona and Malik, IEEE PAMI 12(7), 1990
 - 1/sqrt(1 + s^2/k^2): Charbonnier, Blanc-Feraud, Aubert and Barlaud, IEEE TIP 6(2), 1997
 - 1 - exp(-3.31488 (k/s)^8): Weickert, Anisotropic Diffusion in Image Processing, 1998
-- (1 - s^2/(5 k^2))^2 up to s^2 = 5 k^2, then 0: Tukey's biweight; Black, Sapiro, Marimont and Heeger, IEEE TIP 7(3), 1998
+- (1 - s^2/(5 k^2))^2 up to s^2 = 5 k^2, then 0: Tukey's biweight; Black, Sapiro, Marimont, Heeger, IEEE TIP 7(3), 1998
 """
 
 from libc.math cimport sqrtf

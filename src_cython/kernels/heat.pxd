@@ -2,7 +2,7 @@
 
 It multiplies the cosine mode of eigenvalue -lambda by e^(-lambda*t), and it is what a Gaussian of standard deviation
 sqrt(2t) is on a grid: its variance is 2t exactly, and twice a time t is a time 2t (Lindeberg 1990). What of the kernel
-is neglected weighs less than a millionth.
+is neglected weighs less than 4e-6.
 
 A plane goes through in blocks of rows. A row is weighed along itself as it comes; across rows, panels of `LANES`
 columns are, in which one row follows another directly: both axes are the same loop, over neighbours `stride` apart, and
@@ -24,7 +24,8 @@ from common.pixels cimport Pixels, load_row, store_row, working_pixels
 cdef enum:
     LANES = 16             # columns of a panel: a cache line
     BLOCK = 16             # rows that are finished at a time
-    TAPS = 4               # neighbours on each side that one pass of the loop takes in
+    BLOCKS = 2             # that a panel takes in before what is still needed of it moves back to its beginning
+    TAPS = 5               # neighbours on each side that one pass of the loop takes in
 
 
 cdef struct Heat:
@@ -75,7 +76,7 @@ cdef inline bint describe_heat(Heat *h, double time) noexcept nogil:
     if time > 0:
         heat_weights(time, values, orders)
         n = orders - 1
-        while n > 0 and rest + 2 * values[n] <= 1e-6:
+        while n > 0 and rest + 2 * values[n] <= 4e-6:
             rest += 2 * values[n]
             n -= 1
         h.radius = (n + TAPS - 1) // TAPS * TAPS
@@ -95,41 +96,49 @@ cdef inline void free_heat(Heat *h) noexcept nogil:
 # Sums over neighbours `stride` apart
 
 cdef inline void weigh_first(row out, const float *u, ptrdiff_t stride, int n, const float *weights) noexcept nogil:
-    cdef crow a = u - stride
-    cdef crow b = u + stride
-    cdef crow c = u - 2 * stride
-    cdef crow d = u + 2 * stride
-    cdef crow e = u - 3 * stride
-    cdef crow f = u + 3 * stride
-    cdef crow g = u - 4 * stride
-    cdef crow h = u + 4 * stride
+    cdef crow a0 = u - stride
+    cdef crow b0 = u + stride
+    cdef crow a1 = u - 2 * stride
+    cdef crow b1 = u + 2 * stride
+    cdef crow a2 = u - 3 * stride
+    cdef crow b2 = u + 3 * stride
+    cdef crow a3 = u - 4 * stride
+    cdef crow b3 = u + 4 * stride
+    cdef crow a4 = u - 5 * stride
+    cdef crow b4 = u + 5 * stride
+    cdef float w0 = weights[1]
+    cdef float w1 = weights[2]
+    cdef float w2 = weights[3]
+    cdef float w3 = weights[4]
+    cdef float w4 = weights[5]
     cdef float centre = weights[0]
-    cdef float w1 = weights[1]
-    cdef float w2 = weights[2]
-    cdef float w3 = weights[3]
-    cdef float w4 = weights[4]
     cdef int x
     for x in range(n):  # hot
-        out[x] = centre * u[x] + (
-            (w1 * (a[x] + b[x]) + w2 * (c[x] + d[x])) + (w3 * (e[x] + f[x]) + w4 * (g[x] + h[x])))
+        out[x] = ((w0 * (a0[x] + b0[x]) + w1 * (a1[x] + b1[x])) + (w2 * (a2[x] + b2[x]) + w3 * (a3[x] + b3[x]))) + (
+            w4 * (a4[x] + b4[x]) + centre * u[x])
 
 
-cdef inline void weigh_more(row out, const float *u, ptrdiff_t stride, int n, int k, const float *weights) noexcept nogil:
-    cdef crow a = u - k * stride
-    cdef crow b = u + k * stride
-    cdef crow c = u - (k + 1) * stride
-    cdef crow d = u + (k + 1) * stride
-    cdef crow e = u - (k + 2) * stride
-    cdef crow f = u + (k + 2) * stride
-    cdef crow g = u - (k + 3) * stride
-    cdef crow h = u + (k + 3) * stride
-    cdef float w1 = weights[k]
-    cdef float w2 = weights[k + 1]
-    cdef float w3 = weights[k + 2]
-    cdef float w4 = weights[k + 3]
+cdef inline void weigh_more(
+        row out, const float *u, ptrdiff_t stride, int n, int k, const float *weights) noexcept nogil:
+    cdef crow a0 = u - k * stride
+    cdef crow b0 = u + k * stride
+    cdef crow a1 = u - (k + 1) * stride
+    cdef crow b1 = u + (k + 1) * stride
+    cdef crow a2 = u - (k + 2) * stride
+    cdef crow b2 = u + (k + 2) * stride
+    cdef crow a3 = u - (k + 3) * stride
+    cdef crow b3 = u + (k + 3) * stride
+    cdef crow a4 = u - (k + 4) * stride
+    cdef crow b4 = u + (k + 4) * stride
+    cdef float w0 = weights[k]
+    cdef float w1 = weights[k + 1]
+    cdef float w2 = weights[k + 2]
+    cdef float w3 = weights[k + 3]
+    cdef float w4 = weights[k + 4]
     cdef int x
     for x in range(n):  # hot
-        out[x] += (w1 * (a[x] + b[x]) + w2 * (c[x] + d[x])) + (w3 * (e[x] + f[x]) + w4 * (g[x] + h[x]))
+        out[x] = ((w0 * (a0[x] + b0[x]) + w1 * (a1[x] + b1[x])) + (w2 * (a2[x] + b2[x]) + w3 * (a3[x] + b3[x]))) + (
+            w4 * (a4[x] + b4[x]) + out[x])
 
 
 cdef inline void weigh(row out, const float *u, ptrdiff_t stride, int n, const Heat *h) noexcept nogil:
@@ -160,9 +169,14 @@ cdef inline size_t panels_of(int width) noexcept nogil:
     return (width + LANES - 1) // LANES
 
 
+cdef inline size_t panel_rows(const Heat *h) noexcept nogil:
+    """An odd number, so that the same row of all panels does not meet in the same few lines of the cache."""
+    return 2 * h.radius + BLOCKS * BLOCK + 1
+
+
 cdef inline size_t heat_floats(int width, int height, const Heat *h) noexcept nogil:
     """The scratch that heat_plane needs."""
-    cdef size_t size = panels_of(width) * LANES * (2 * h.radius + BLOCK)  # panels
+    cdef size_t size = panels_of(width) * LANES * panel_rows(h)
     size += BLOCK * line_floats(width, h) + panels_of(width) * LANES + BLOCK * LANES
     if width == height:
         size += panels_of(width) * LANES * height
@@ -191,7 +205,7 @@ cdef inline void heat_by_axes(
     """One order of the axes: along rows first, or across them. The result is averaged with `other` unless NULL."""
     cdef size_t panels = panels_of(width)
     cdef size_t pitch = panels * LANES
-    cdef int rows = 2 * h.radius + BLOCK
+    cdef size_t rows = panel_rows(h)
     cdef float *lines = scratch + panels * rows * LANES + margin(h)
     cdef size_t line_pitch = line_floats(width, h)
     cdef float *whole = lines - margin(h) + BLOCK * line_pitch
@@ -199,24 +213,18 @@ cdef inline void heat_by_axes(
     cdef float *panel
     cdef float *line
     cdef size_t p
-    cdef int top, count, known, k, y, x
+    cdef int above = h.radius      # rows of a panel before those of the block
+    cdef int top = 0
+    cdef int known = 0             # the rows, from the first, that the panels have taken in
+    cdef int count, needed, y
     # What is beyond the width in the last panel is computed, and not used.
     memset(whole, 0, pitch * sizeof(float))
     for y in range(BLOCK):
         memset(lines + y * line_pitch, 0, pitch * sizeof(float))
-    top = 0
     while top < height:
         count = min(<int>BLOCK, height - top)
-        known = 0
-        if top > 0:
-            known = 2 * h.radius
-            for p in range(panels):
-                panel = scratch + p * rows * LANES
-                memmove(panel, panel + BLOCK * LANES, known * LANES * sizeof(float))
-        for k in range(known, 2 * h.radius + count):
-            y = top - h.radius + k
-            if y < 0 or y >= height:
-                continue
+        needed = top + count + h.radius
+        for y in range(known, min(needed, height)):
             load_row(lines, <const char *>src + y * src_stride, width, src_pixels)
             line = lines
             if along_first:
@@ -224,22 +232,24 @@ cdef inline void heat_by_axes(
                 weigh(whole, lines, 1, width, h)
                 line = whole
             for p in range(panels):
-                panel = scratch + (p * rows + k) * LANES
-                for x in range(LANES):
-                    panel[x] = line[p * LANES + x]
+                memcpy(scratch + (p * rows + above + y - top) * LANES, line + p * LANES, LANES * sizeof(float))
         for p in range(panels):
-            panel = scratch + p * rows * LANES
-            for k in range(known, 2 * h.radius + count):
-                y = top - h.radius + k
-                if y < 0 or y >= height:
-                    memcpy(
-                        panel + k * LANES, panel + (reflected(y, height) - top + h.radius) * LANES,
-                        LANES * sizeof(float))
-            weigh(column, panel + h.radius * LANES, LANES, count * LANES, h)
+            panel = scratch + (p * rows + above) * LANES
+            for y in range(-h.radius if top == 0 else 0, 0):
+                memcpy(panel + y * LANES, panel + reflected(y, height) * LANES, LANES * sizeof(float))
+            for y in range(max(known, height), needed):
+                memcpy(
+                    panel + (y - top) * LANES, panel + (reflected(y, height) - top) * LANES, LANES * sizeof(float))
+            weigh(column, panel, LANES, count * LANES, h)
             for y in range(count):
-                line = lines + y * line_pitch + p * LANES
-                for x in range(LANES):
-                    line[x] = column[y * LANES + x]
+                memcpy(lines + y * line_pitch + p * LANES, column + y * LANES, LANES * sizeof(float))
+        known = needed
+        above += BLOCK
+        if above + BLOCK + h.radius > <int>rows:
+            for p in range(panels):
+                panel = scratch + p * rows * LANES
+                memmove(panel, panel + (above - h.radius) * LANES, 2 * h.radius * LANES * sizeof(float))
+            above = h.radius
         for y in range(count):
             line = lines + y * line_pitch
             if not along_first:

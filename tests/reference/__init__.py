@@ -24,12 +24,14 @@ class Samples:
         is_float: Whether samples are float; then the range is 0...1, or -0.5...0.5 for chroma.
         chroma: Whether the plane is U or V.
         limited: Whether an integer plane has limited range, black at 16 on the 8-bit scale.
+        subsampling: Luma pixels of a sample, across and down.
     """
 
     bits: int
     is_float: bool = False
     chroma: bool = False
     limited: bool = False
+    subsampling: tuple[int, int] = (1, 1)
 
     @property
     def dtype(self) -> DTypeLike:
