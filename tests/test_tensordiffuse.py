@@ -198,7 +198,7 @@ def test_stencil_is_stable_for_every_tensor(rng: np.random.Generator) -> None:
     for _ in range(30):
         angle = rng.uniform(0.0, np.pi, (h + 1, w + 1))
         across = rng.choice([0.0, 0.001, 1.0], angle.shape)
-        b = (across - 1.0) * np.cos(angle) * np.sin(angle)
+        b: Real = ((across - 1.0) * np.cos(angle) * np.sin(angle)).astype(np.float64)
         b[[0, -1]] = b[:, [0, -1]] = 0.0
         cos2, sin2 = np.cos(angle) ** 2, np.sin(angle) ** 2
         d = (across * cos2 + sin2, b, across * sin2 + cos2)

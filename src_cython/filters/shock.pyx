@@ -15,7 +15,7 @@ from common.args cimport PLANES, Args, clip_arg, fail, number, read_args, select
 from common.frames cimport new_output, plane_height, plane_width
 from common.pixels cimport Pixels
 from common.scratch cimport Scratch, free_scratch, give_scratch, take_scratch
-from kernels.heat cimport describe_heat, free_heat
+from kernels.heat cimport describe_heat_within, free_heat
 from kernels.shock cimport ShockFilter, set_time, shock_floats, shock_plane
 
 
@@ -87,7 +87,8 @@ cdef void create(const VSMap *given, VSMap *out, void *user, VSCore *core, const
     rho = number(&a, b"rho", 2, 0, 100)
     select_planes(&a, planes, d.process)
     if not a.failed and not (
-            describe_heat(&d.shock.sigma, 0.5 * sigma * sigma) and describe_heat(&d.shock.rho, 0.5 * rho * rho)):
+            describe_heat_within(&d.shock.sigma, 0.5 * sigma * sigma, 1e-7)
+            and describe_heat_within(&d.shock.rho, 0.5 * rho * rho, 1e-7)):
         fail(&a, b"out of memory.")
     if a.failed:
         free_instance(d, core, api)

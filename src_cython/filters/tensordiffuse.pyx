@@ -16,7 +16,7 @@ from common.args cimport (
 from common.frames cimport new_output, plane_height, plane_width
 from common.pixels cimport Pixels
 from common.scratch cimport Scratch, free_scratch, give_scratch, take_scratch
-from kernels.heat cimport describe_heat, free_heat
+from kernels.heat cimport describe_heat_within, free_heat
 from kernels.tensor cimport (
     EED, Mode, TensorDiffusion, accurate_cycles, set_time, tensor_floats, tensor_plane)
 
@@ -103,10 +103,10 @@ cdef void create(const VSMap *given, VSMap *out, void *user, VSCore *core, const
     select_planes(&a, planes, d.process)
     if not a.failed:
         set_time(&t, time, steps if steps > 0 else accurate_cycles(time))
-        if not describe_heat(&t.sigma, 0.5 * sigma * sigma):
+        if not describe_heat_within(&t.sigma, 0.5 * sigma * sigma, 1e-7):
             fail(&a, b"out of memory.")
         d.diffusion[0].sigma = t.sigma
-        if not describe_heat(&t.rho, 0.5 * rho * rho):
+        if not describe_heat_within(&t.rho, 0.5 * rho * rho, 1e-7):
             fail(&a, b"out of memory.")
         d.diffusion[0].rho = t.rho
     if a.failed:

@@ -63,6 +63,11 @@ cdef inline void heat_weights(double time, double *values, int orders) noexcept 
 
 cdef inline bint describe_heat(Heat *h, double time) noexcept nogil:
     """Diffusion for a time >= 0. False: out of memory. `free_heat` afterwards, in any case."""
+    return describe_heat_within(h, time, 4e-6)
+
+
+cdef inline bint describe_heat_within(Heat *h, double time, double tail) noexcept nogil:
+    """The same, with less than `tail` beyond the radius. 1e-7 is for what is differentiated: no more than roundings."""
     cdef int orders = <int>(10 * sqrt(2 * time)) + 40
     cdef double *values = <double *>malloc(orders * sizeof(double))
     cdef double rest = 0
@@ -76,7 +81,7 @@ cdef inline bint describe_heat(Heat *h, double time) noexcept nogil:
     if time > 0:
         heat_weights(time, values, orders)
         n = orders - 1
-        while n > 0 and rest + 2 * values[n] <= 4e-6:
+        while n > 0 and rest + 2 * values[n] <= tail:
             rest += 2 * values[n]
             n -= 1
         h.radius = (n + TAPS - 1) // TAPS * TAPS

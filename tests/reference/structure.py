@@ -22,8 +22,8 @@ def smooth(u: Real, sigma: float) -> Real:
 
 def correlate(u: Real, vertical: list[float], horizontal: list[float]) -> Real:
     """The separable mask at every place where it fits."""
-    rows = sum(w * u[i : u.shape[0] - len(vertical) + 1 + i] for i, w in enumerate(vertical))
-    out: Real = sum(w * rows[:, i : u.shape[1] - len(horizontal) + 1 + i] for i, w in enumerate(horizontal))
+    windows = np.lib.stride_tricks.sliding_window_view(u, (len(vertical), len(horizontal)))
+    out: Real = np.einsum("yxij,i,j->yx", windows, np.array(vertical), np.array(horizontal))
     return out
 
 
