@@ -7,19 +7,20 @@ the structure, are (Weickert, Anisotropic Diffusion in Image Processing, 1998)
 - coherence-enhancing:  l1 = alpha,   l2 = alpha + (1 - alpha) exp(-ln 2 (k^2/(mu1 - mu2))^2)
 
 mu1 >= mu2 the eigenvalues of J. D belongs to the corners of pixels, each of which ties its four pixels together by the
-stencil of Weickert, Welk and Wickert (2013): with delta = ALPHA*(a + c) + GAMMA*(1 - 2*ALPHA)*|b| the weights are
+stencil of Weickert, Welk and Wickert (SSVM 2013): with delta = ALPHA*(a + c) + GAMMA*(1 - 2*ALPHA)*|b| the weights are
 
     (a - delta)/2 along rows, (c - delta)/2 along columns, (delta + b)/2 and (delta - b)/2 along the diagonals.
 
-ALPHA = 1/4 and GAMMA = 1 are the constants that treat a disc's directions most alike: at 0 they favour 45 degrees over
-22.5, and towards 1/2 they do the opposite. Euler's steps are stable up to 1/(4*(1 - ALPHA)) = 1/3.
+ALPHA = 1/4 and GAMMA = 1 are what treats a disc's directions most alike: with a smaller ALPHA its profile at 22.5 degrees
+departs from the one at 0 degrees, with a larger one that at 45 degrees. Euler's steps are stable up to
+1/(4*(1 - ALPHA)) = 1/3.
 
 The picture is continued by reflection. A corner on the border then lies on an axis of symmetry: its gradient and so D
-are parallel to the axes, and what it adds is (a)/2 or (c)/2 along the border, so that a picture of one row diffuses as
-a line does, and a picture that is constant along one axis stays so. (D = 0 there would halve the diffusion along it.)
+are parallel to the axes, and what it adds is a/2 or c/2 along the border. So a picture of one row diffuses as a line
+does, and one that is constant along an axis stays so. (With D = 0 there, border rows would diffuse at half the speed.)
 
 The scheme in time is that of diffuse.pxd, D held for a cycle. Before a cycle the picture is smoothed; the tensors and
-all steps then follow row by row as one wavefront. Only where the tensor itself is smoothed are its components planes.
+all steps then follow row by row as one wavefront. Where structure is smoothed, its components are planes before that.
 """
 
 from libc.math cimport ceil, fabsf, sqrt
@@ -60,7 +61,7 @@ cdef inline void set_time(TensorDiffusion *d, double time, int cycles) noexcept 
 
 cdef inline int accurate_cycles(double time) noexcept nogil:
     """As many cycles as damp every mode of a flat region to within 0.075 of exp(-lambda*time), and leave a picture with
-    edges within 0.025 of its own deviation from what it is after ten cycles for every unit of time."""
+    edges within 0.03 of its own deviation from what it is after ten cycles for every unit of time."""
     return max(4 if time < 0.7 else 3, <int>ceil(1.3 * sqrt(time)))
 
 
