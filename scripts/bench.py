@@ -157,7 +157,7 @@ def source(
             coarse = random.random((pixels.shape[0] // 8 + 1, pixels.shape[1] // 8 + 1))
             values = np.kron(coarse, np.ones((8, 8)))[: pixels.shape[0], : pixels.shape[1]]
             values = 0.9 * values + 0.1 * random.random(pixels.shape)
-            pixels[...] = values * 255 if pixels.dtype == np.uint8 else values
+            pixels[...] = values * np.iinfo(pixels.dtype).max if pixels.dtype.kind == "u" else values
         return core.std.ModifyFrame(blank, blank, lambda n, f: frame)
 
     pictures = core.std.Splice([picture() for _ in range(frames)])
@@ -455,6 +455,30 @@ def diffuse_rows() -> Iterator[Row]:
         )
 
 
+def maxima(clip: Clip, count: int) -> Clip:
+    """A square of radius `count` as a chain of the core's own filter."""
+    for _ in range(count):
+        clip = core.std.Maximum(clip)
+    return clip
+
+
+def dilate_rows() -> Iterator[Row]:
+    """Dilate beside a chain of the core's filter."""
+    formats: dict[str, Callable[[int], Clip]] = {
+        "YUV420P8": video,
+        "GRAY16": lambda length: source(vs.GRAY16, length),
+        "GRAYS": lambda length: source(vs.GRAYS, length),
+    }
+    for radius in (1, 15):
+        for name, clip in formats.items():
+            yield Row(
+                f"Dilate-{radius}-{name}",
+                f"{radius} node{'s' * (radius > 1)} of std.Maximum; radius {radius}, {name}",
+                ours(lambda clip, r=radius: core.vdiff.Dilate(clip, radius=r), lambda clip=clip: clip(400)),  # type: ignore[misc]
+                ours(lambda clip, r=radius: maxima(clip, r), lambda clip=clip, r=radius: clip(400 // r)),  # type: ignore[misc]
+            )
+
+
 def few() -> Clip:
     """Float frames for filters that take long."""
     return source(vs.GRAYS, 24)
@@ -490,6 +514,7 @@ def rows() -> list[Row | Scaling]:
             ours(slow, lambda: video(120)),
         ),
         *spread_rows(),
+        *dilate_rows(),
         Scaling(
             "scaling",
             {

@@ -27,7 +27,7 @@ def picture(clip: vs.VideoNode, n: int, path: Path) -> None:
 
 
 def main() -> None:
-    """Makes docs/diffuse.jpg, tensordiffuse.jpg, shock.jpg, diffblend.jpg, decay.jpg, spread.jpg and all.jpg."""
+    """Makes the pictures of README.md, docs/*.jpg."""
     clips, folder = map(Path, sys.argv[1:])
     folder.mkdir(exist_ok=True)
     bikes = core.bs.VideoSource(str(clips / "bikes.mp4"), cachemode=0)
@@ -55,6 +55,7 @@ def main() -> None:
     )
     wind = core.std.Expr([bikes, wind], ["x y max", "y"])
     picture(side_by_side(bikes, wind), 70, folder / "spread.jpg")
+    picture(side_by_side(closer, core.vdiff.Dilate(closer, radius=5, shape="disc")), 100, folder / "dilate.jpg")
     together = core.vdiff.Diffuse(bikes, time=4, k=6)
     together = core.vdiff.Decay(together, halflife=5, mode="max")
     picture(side_by_side(bikes, core.vdiff.DiffBlend(together, alpha=0.4)), 70, folder / "all.jpg")

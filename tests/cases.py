@@ -12,12 +12,13 @@ import vapoursynth as vs
 from reference import Real, Samples
 from reference import decay as decay_reference
 from reference.diffblend import diffblend, lagged
-from reference.diffuse import diffuse, elementary_steps
+from reference.diffuse import Steering, automatic_contrast, chosen, diffuse_planes, elementary_steps, speed
+from reference.morphology import dilate, erode
 from reference.shock import shock
 from reference.spread import spread
 from reference.tensordiffuse import elementary_steps as tensor_steps
 from reference.tensordiffuse import tensor_diffuse
-from support import Frames, Video, assert_stored, make_clip, read, stack
+from support import Frame, Frames, Video, assert_stored, make_clip, read, stack
 
 Args = Mapping[str, Any]
 
@@ -28,7 +29,10 @@ class Reference(Protocol):
     def __call__(
         self, x: Real, samples: Samples, plane: int, starts: Collection[int], args: Args
     ) -> tuple[Real, float]:
-        """Unrounded outcomes, shape (frames, h, w) or with alternatives in front, and the bound on arithmetic noise."""
+        """Unrounded outcomes, shape (frames, h, w) or with alternatives in front, and the bound on arithmetic noise.
+
+        `args` are the filter's, and as `clip` the whole clip, (video, frames), for planes that depend on each other.
+        """
 
 
 @dataclass(frozen=True)
@@ -37,7 +41,7 @@ class Case:
 
     Attributes:
         filter: The filter's name.
-        args: Its arguments.
+        args: Its arguments. One that can be called is a clip made of the filtered one.
         reference: What to compare with.
     """
 
@@ -61,6 +65,7 @@ class Case:
         """
         planes = clip.format.num_planes
         args = {key: value[:planes] if isinstance(value, list) else value for key, value in self.args.items()}
+        args = {key: value(clip) if callable(value) else value for key, value in args.items()}
         return getattr(getattr(vs.core, namespace), self.filter)(clip, **{**args, **more})
 
     def check(self, video: Video, frames: Frames, starts: Collection[int] = ()) -> None:
@@ -69,7 +74,8 @@ class Case:
         assert len(result) == len(frames)
         for p in video.planes:
             samples = video.samples(p)
-            accepted, noise = self.reference(stack(frames, p), samples, p, starts, self.args)
+            args = {**self.args, "clip": (video, frames)}
+            accepted, noise = self.reference(stack(frames, p), samples, p, starts, args)
             actual = np.stack([frame[p] for frame in result])
             assert actual.dtype == samples.dtype
             assert_stored(actual, accepted, samples, noise, f"{self} {video.name} plane {p} (frame, y, x)")
@@ -85,13 +91,110 @@ def span(x: Real, samples: Samples) -> float:
     return float(max(samples.peak, np.ptp(x)))
 
 
+@dataclass(frozen=True)
+class Mirrored:
+    """A guide made of the clip itself, mirrored.
+
+    Attributes:
+        name: Its format; empty: the clip's.
+    """
+
+    name: str = ""
+
+    def __call__(self, clip: Any) -> Any:
+        """The guide."""
+        return vs.core.std.FlipHorizontal(in_format(clip, self.name) if self.name else clip)
+
+    def __repr__(self) -> str:
+        return f"mirrored{self.name}"
+
+
+def in_format(clip: Any, name: str) -> Any:
+    """The clip converted to another format; families are converted as BT.709."""
+    to = vs.core.get_video_format(getattr(vs, name))
+    matrix = {} if to.color_family == vs.RGB else {"matrix": vs.MATRIX_BT709}
+    source = {} if clip.format.color_family == vs.RGB else {"matrix_in": vs.MATRIX_BT709}
+    return vs.core.resize.Point(clip, format=to.id, **matrix, **source)
+
+
+def on_8_bits(frame: Frame, video: Video) -> list[Real]:
+    """The planes of a frame on the 8-bit scale."""
+    return [plane.astype(np.float64) / video.samples(p).unit for p, plane in enumerate(frame)]
+
+
+def diffuse_frame(
+    frame: Frame, video: Video, args: Args, guide: tuple[Video, Frame] | None = None
+) -> tuple[list[Real], list[float]]:
+    """`Diffuse` on one frame.
+
+    Args:
+        frame: Its planes.
+        video: Its format.
+        args: The filter's arguments, `planes` a list.
+        guide: The guide's format and its frame.
+
+    Returns:
+        The planes in sample units, and K of each: what is given, or found where that is 0; 0 for planes not processed.
+    """
+    planes = on_8_bits(frame, video)
+    processed = args.get("planes", video.planes)
+    presmooth, coupled = args.get("presmooth", 0.0), bool(args.get("coupled", 0))
+    steering = Steering(presmooth, coupled) if presmooth > 0.0 or coupled else None
+    if guide is not None:
+        foreign = guide[0].format.color_family not in (vs.GRAY, video.format.color_family)
+        steering = Steering(presmooth, coupled, on_8_bits(guide[1], guide[0]), foreign)
+    contrasts = [float(of_plane(args.get("k", 8.0), p)) if p in processed else 0.0 for p in video.planes]
+    if any(contrasts[p] == 0.0 for p in processed):
+        squared = (steering or Steering()).squared(planes)
+        contrasts = [
+            automatic_contrast(squared[p]) if p in processed and k == 0.0 else k for p, k in enumerate(contrasts)
+        ]
+    out = diffuse_planes(
+        planes,
+        time=args.get("time", 2.0),
+        contrasts=contrasts,
+        name=args.get("diffusivity", "rational"),
+        scheme=args.get("scheme", "auto"),
+        steps=args.get("steps", 0),
+        steering=steering,
+        processed=processed,
+    )
+    return [u * video.samples(p).unit for p, u in enumerate(out)], contrasts
+
+
 def diffuse_clip(x: Real, samples: Samples, plane: int, starts: Collection[int], args: Args) -> tuple[Real, float]:
-    """`Diffuse` frame by frame; each step may be off by two ulps of float32, 2^-23 of the values' span."""
-    time, name = args.get("time", 2.0), args.get("diffusivity", "rational")
-    scheme, steps = args["scheme"], args.get("steps", 0)
-    contrast = of_plane(args.get("k", 8.0), plane) * samples.unit
-    pictures = [diffuse(picture, time=time, contrast=contrast, name=name, scheme=scheme, steps=steps) for picture in x]
-    return np.stack(pictures), 2.0**-23 * elementary_steps(time, name, scheme, steps) * span(x, samples)
+    """`Diffuse` frame by frame."""
+    video, frames = args["clip"]
+    guide = args["guide"](make_clip(video, frames)) if "guide" in args else None
+    of = Video(guide.format.name.upper(), guide.width, guide.height) if guide else video
+    guides = [(of, frame) for frame in read(guide)] if guide else [None]
+    moving = {"planes": list(video.planes) if args.get("coupled", 0) else [plane]}
+    pictures = [
+        diffuse_frame(frame, video, {**args, **moving}, guides[min(n, len(guides) - 1)])[0][plane]
+        for n, frame in enumerate(frames)
+    ]
+    return np.stack(pictures), diffuse_noise(args) * span(x, samples)
+
+
+def diffuse_noise(args: Args) -> float:
+    """The bound on float32's errors in `Diffuse`, in parts of the values' span.
+
+    Each step may be off by two ulps, 2^-23 of the span. What multiplies it: AOS solves with a matrix whose diagonal is
+    up to 1 + 4 tau. The flux s g(s) of `exp`, `weickert` and `tukey` falls steeply beyond the contrast, by up to 0.45,
+    2.3 and 0.8 per unit of s, so that errors of s grow from step to step. A steering gradient may be small where the
+    differences that it steers are large: they multiply its error, and that of a contrast that was found from it. The
+    heat kernel may be cut off where it weighs 1e-5.
+    """
+    time, name, scheme = args.get("time", 2.0), args.get("diffusivity", "rational"), args.get("scheme", "auto")
+    steered = bool(args.get("presmooth", 0.0) > 0.0 or args.get("coupled", 0) or "guide" in args)
+    scheme, steps = chosen(time, name, scheme, args.get("steps", 0), steered)
+    if scheme == "exact":
+        return 1e-5
+    noise = 2.0**-23 * elementary_steps(time, name, scheme, steps, steered)
+    noise *= 1.0 + 4.0 * time * speed(name) / steps if scheme == "aos" else 1.0
+    noise *= {"exp": 2.0, "weickert": 4.0, "tukey": 2.0}.get(name, 1.0)
+    noise *= 4.0 if steered else 1.0
+    return noise * (4.0 if 0.0 in np.atleast_1d(args.get("k", 8.0)) else 1.0)
 
 
 def diffblend_clip(x: Real, samples: Samples, plane: int, starts: Collection[int], args: Args) -> tuple[Real, float]:
@@ -171,6 +274,16 @@ def spread_clip(x: Real, samples: Samples, plane: int, starts: Collection[int], 
     return y, 2.0**-23 * (len(args["dx"]) + 2) * reach * span(x, samples)
 
 
+def dilate_clip(x: Real, samples: Samples, plane: int, starts: Collection[int], args: Args) -> tuple[Real, float]:
+    """`Dilate` frame by frame, exact."""
+    return dilate(x, shape=args.get("shape", "rect"), radius=args.get("radius", 1)), 0.0
+
+
+def erode_clip(x: Real, samples: Samples, plane: int, starts: Collection[int], args: Args) -> tuple[Real, float]:
+    """`Erode` frame by frame, exact."""
+    return erode(x, shape=args.get("shape", "rect"), radius=args.get("radius", 1)), 0.0
+
+
 FILTERS: dict[str, tuple[Reference, list[dict[str, Any]]]] = {
     "Diffuse": (
         diffuse_clip,
@@ -181,6 +294,13 @@ FILTERS: dict[str, tuple[Reference, list[dict[str, Any]]]] = {
             {"time": 6.0, "k": [9.0, 14.0], "scheme": "fed", "steps": 2},
             {"time": 5.0, "k": 40.0, "diffusivity": "exp", "scheme": "fed", "steps": 3},
             {"time": 8.0, "diffusivity": "linear", "scheme": "fed", "steps": 1},
+            {"time": 2.5, "k": [20.0, 35.0], "diffusivity": "charbonnier", "scheme": "aos", "steps": 3},
+            {"time": 1.0, "k": 60.0, "diffusivity": "weickert", "scheme": "explicit", "steps": 6},
+            {"time": 0.2, "k": [0.0, 25.0], "diffusivity": "tv", "scheme": "explicit", "steps": 9},
+            {"time": 4.5, "diffusivity": "linear", "scheme": "exact"},
+            {"time": 2.0, "k": 50.0, "diffusivity": "tukey", "scheme": "fed", "steps": 2, "presmooth": 1.2},
+            {"time": 2.5, "k": 60.0, "scheme": "fed", "steps": 2, "presmooth": 0.7, "coupled": 1},
+            {"time": 2.0, "k": [0.0, 25.0], "scheme": "aos", "steps": 2, "guide": Mirrored()},
         ],
     ),
     "TensorDiffuse": (
@@ -229,6 +349,23 @@ FILTERS: dict[str, tuple[Reference, list[dict[str, Any]]]] = {
                 "lag": 0,
             },
             {"dx": (-1001, 2**31 - 1, 64), "dy": (77, 0, -(2**31)), "weights": (0.5, 0.3, 0.1), "lag": 3},
+        ],
+    ),
+    "Dilate": (
+        dilate_clip,
+        [
+            {},
+            {"radius": 9},
+            {"radius": 3, "shape": "cross"},
+            {"radius": 5, "shape": "disc"},
+        ],
+    ),
+    "Erode": (
+        erode_clip,
+        [
+            {"radius": 2},
+            {"radius": 1, "shape": "cross"},
+            {"radius": 7, "shape": "disc"},
         ],
     ),
 }

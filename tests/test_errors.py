@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 import vapoursynth as vs
 
 from cases import FILTERS
+from reference.diffuse import DIFFUSIVITIES, speed
 
 REQUIRED: dict[str, dict[str, Any]] = {"Decay": {"halflife": 5.0}, "Spread": {"dx": 1, "dy": 0, "weights": 1.0}}
 """Arguments without which a filter cannot be called."""
@@ -45,7 +47,7 @@ def assert_out_of_range(name: str, argument: str, low: float, high: float, value
 
 NUMBERS: list[tuple[str, str, float, float, Args]] = [
     ("Diffuse", "time", 0, 10000, {}),
-    ("Diffuse", "k", 0.001, 10000, {}),
+    ("Diffuse", "presmooth", 0, 100, {}),
     ("TensorDiffuse", "time", 0, 10000, {}),
     ("TensorDiffuse", "k", 0.001, 10000, {}),
     ("TensorDiffuse", "sigma", 0, 100, {}),
@@ -78,6 +80,18 @@ def test_ends_of_the_range_are_allowed(
 ) -> None:
     for value in (low, high):
         assert call(name, **{argument: value}, **others).num_frames == 3
+
+
+def test_contrast_out_of_range(core: Any) -> None:
+    """Zero is allowed beside the range: the contrast chosen from the picture."""
+    for value in (-1e30, -1.0, -0.001, 1e-30, 0.0009, 10001.0, 1e30, math.nan, math.inf, -math.inf):
+        with pytest.raises(vs.Error) as raised:
+            call("Diffuse", k=value)
+        message = re.fullmatch(r"Diffuse: k must be .*\b0\.001\.\.\.10000\b.*, got (\S+)\.", str(raised.value))
+        assert message, str(raised.value)
+        assert float(message[1]) == pytest.approx(value, rel=1e-5, nan_ok=True)
+    for allowed in (0.0, 0.001, 10000.0, [8.0, 0.0], [0.0, 8.0, 0.0]):
+        assert call("Diffuse", k=allowed).num_frames == 3
 
 
 @pytest.mark.parametrize(
@@ -116,6 +130,8 @@ INTEGERS = [
     ("DiffBlend", "lag", -100, 100, [101, -101, 2**31, 2**32 + 1, -(2**63)]),
     ("TensorDiffuse", "steps", 0, 100000, [-1, 100001, 2**32 + 5]),
     ("Diffuse", "steps", 0, 100000, [-1, -(2**32) + 5, 2**32 + 5, 2**62]),
+    ("Dilate", "radius", 0, 10000, [-1, 10001, 2**32 + 1, -(2**63)]),
+    ("Erode", "radius", 0, 10000, [-1, 10001, 2**32 + 1, -(2**63)]),
 ]
 
 
@@ -131,10 +147,12 @@ def test_lag_zero(core: Any) -> None:
 
 
 CHOICES = [
-    ("Diffuse", "diffusivity", ["linear", "exp", "rational", "charbonnier", "weickert", "tukey", "tv"], {}),
+    ("Diffuse", "diffusivity", list(DIFFUSIVITIES), {}),
     ("Diffuse", "scheme", ["auto", "explicit", "fed", "aos", "exact"], {}),
     ("TensorDiffuse", "mode", ["eed", "ced"], {}),
     ("Decay", "mode", ["mean", "max", "min", "sum", "fade"], REQUIRED["Decay"]),
+    ("Dilate", "shape", ["rect", "cross", "disc"], {}),
+    ("Erode", "shape", ["rect", "cross", "disc"], {}),
 ]
 
 
@@ -151,12 +169,6 @@ def test_choices(core: Any, name: str, argument: str, names: list[str], others: 
 
 
 NOT_YET: list[tuple[str, Args]] = [
-    *(("Diffuse", {"diffusivity": d}) for d in ("charbonnier", "weickert", "tukey", "tv")),
-    *(("Diffuse", {"scheme": s}) for s in ("aos", "exact")),
-    ("Diffuse", {"k": 0.0}),
-    ("Diffuse", {"k": [8.0, 0.0]}),
-    ("Diffuse", {"presmooth": 1.5}),
-    ("Diffuse", {"coupled": 1}),
     *(("Decay", {"mode": m, "halflife": 5.0}) for m in ("min", "sum", "fade")),
 ]
 
@@ -168,22 +180,63 @@ def test_what_is_not_there_yet(core: Any, name: str, args: Args) -> None:
     assert_refused(rf".*{argument}.*not available yet.*", name, **args)
 
 
-def test_guide_is_not_there_yet(core: Any) -> None:
-    assert_refused(r".*guide.*not available yet.*", "Diffuse", guide=clip_of())
-
-
-@pytest.mark.parametrize("argument", ["presmooth"])
-@pytest.mark.parametrize("value", [math.nan, math.inf, -1.0])
-def test_reserved_numbers_are_checked(core: Any, argument: str, value: float) -> None:
-    assert_refused(rf".*{argument}.*", "Diffuse", **{argument: value})
-
-
-@pytest.mark.parametrize("time", [0.26, 2.0, 10.0, 12.3, 10000.0])
-def test_unstable_steps(core: Any, time: float) -> None:
+@pytest.mark.parametrize("time", [0.26, 2.0, 10.0, 12.3, 1000.0, 10000.0])
+@pytest.mark.parametrize("diffusivity", DIFFUSIVITIES)
+def test_unstable_steps(core: Any, diffusivity: str, time: float) -> None:
     """The message says how many steps are stable, or the scheme that always is; that many then are."""
-    enough = math.ceil(4 * time)
-    assert_refused(rf".*\b{enough}\b.*fed.*", "Diffuse", time=time, scheme="explicit", steps=enough - 1)
-    assert call("Diffuse", time=time, scheme="explicit", steps=enough).num_frames == 3
+    enough, most = math.ceil(4 * speed(diffusivity) * time), 100000
+    args = {"time": time, "diffusivity": diffusivity, "scheme": "explicit"}
+    said = rf".*\b{enough}\b.*fed.*" if enough <= most else r".*fed.*"
+    assert_refused(said, "Diffuse", **args, steps=min(enough - 1, most))
+    if enough <= most:
+        assert call("Diffuse", **args, steps=enough).num_frames == 3
+
+
+@pytest.mark.parametrize("diffusivity", [d for d in (None, *DIFFUSIVITIES) if d != "linear"])
+def test_exact_is_linear(core: Any, diffusivity: str | None) -> None:
+    """Also where the diffusivity is the default's."""
+    args = {} if diffusivity is None else {"diffusivity": diffusivity}
+    assert_refused(r"(?=.*\bexact\b)(?=.*\blinear\b).*", "Diffuse", scheme="exact", **args)
+
+
+def test_exact_has_no_steps(core: Any) -> None:
+    for steps in (1, 20):
+        assert_refused(
+            r"(?=.*\bexact\b)(?=.*\bsteps\b).*", "Diffuse", scheme="exact", diffusivity="linear", steps=steps
+        )
+    assert call("Diffuse", scheme="exact", diffusivity="linear", steps=0).num_frames == 3
+
+
+STEERING: list[Callable[[], Args]] = [lambda: {"presmooth": 0.5}, lambda: {"coupled": 1}, lambda: {"guide": clip_of()}]
+
+
+@pytest.mark.parametrize("scheme", ["auto", "explicit", "fed", "aos", "exact"])
+@pytest.mark.parametrize("steering", STEERING, ids=["presmooth", "coupled", "guide"])
+def test_nothing_to_steer(core: Any, steering: Callable[[], Args], scheme: str) -> None:
+    """Linear diffusion has no edges: the message names what is given and the diffusivity."""
+    args = steering()
+    pattern = rf"(?=.*\blinear\b)(?=.*\b{next(iter(args))}\b).*"
+    assert_refused(pattern, "Diffuse", diffusivity="linear", scheme=scheme, **args)
+
+
+@pytest.mark.parametrize("size", [(16, 18), (18, 16), (8, 8), (2, 128)], ids=str)
+@pytest.mark.parametrize("name", ["YUV444P8", "GRAYS", "RGB48"])
+def test_guide_of_another_size(core: Any, name: str, size: tuple[int, int]) -> None:
+    pattern = rf"(?=.*\bguide\b)(?=.*\b{size[0]} ?x ?{size[1]}\b)(?=.*\b16 ?x ?16\b).*"
+    assert_refused(pattern, "Diffuse", guide=clip_of(name, *size))
+
+
+def test_guide_that_is_no_picture(core: Any) -> None:
+    """Variable in format or size, or a format that no filter takes."""
+    mixed = [core.std.Splice([clip_of(), clip_of(*other)], mismatch=True) for other in (("GRAY8",), ("YUV444P8", 18))]
+    for guide in (*mixed, clip_of("GRAY32")):
+        assert_refused(r".*\bguide\b.*", "Diffuse", guide=guide)
+
+
+@pytest.mark.parametrize("name", ["GRAY9", "GRAYH", "YUV420P10", "YUV410P8", "RGBS"])
+@pytest.mark.parametrize("length", [1, 2, 7])
+def test_guide_of_any_format_and_length(core: Any, name: str, length: int) -> None:
+    assert call("Diffuse", guide=clip_of(name, length=length)).num_frames == 3
 
 
 def test_ref_and_lag_exclude_each_other(core: Any) -> None:
@@ -239,4 +292,5 @@ def test_parameters_that_may_ask_for_much_do_not_allocate(core: Any) -> None:
     call("Decay", halflife=100000)
     call("DiffBlend", lag=-100)
     call("Diffuse", time=10000)
+    call("Dilate", radius=10000, shape="disc")
     assert core.used_cache_size == before

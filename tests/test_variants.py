@@ -17,7 +17,8 @@ import numpy as np
 import pytest
 import vapoursynth as vs
 
-from cases import CASES, FILTERS, Case
+from cases import CASES, FILTERS, Case, Mirrored
+from reference.diffuse import DIFFUSIVITIES, speed
 from support import FORMATS, SIZES, Video, assert_same, make_clip, random_frames, read
 
 X86_64 = platform.machine().lower() in ("x86_64", "amd64")
@@ -115,17 +116,31 @@ def test_levels_agree(namespaces: list[str], rng: np.random.Generator, case: Cas
 
 def diffuse_arguments(rng: np.random.Generator) -> dict[str, Any]:
     """Random valid arguments of Diffuse."""
-    time = float(rng.uniform(0.0, 6.0))
+    time, diffusivity = float(rng.uniform(0.0, 6.0)), str(rng.choice(DIFFUSIVITIES))
+    stable = int(np.ceil(4 * speed(diffusivity) * time))
     schemes: list[dict[str, Any]] = [
         {"scheme": "auto"},
         {"scheme": "fed", "steps": int(rng.integers(1, 5))},
-        {"scheme": "explicit", "steps": int(np.ceil(4 * time)) + int(rng.integers(1, 9))},
+        {"scheme": "explicit", "steps": stable + int(rng.integers(1, 9))},
+        {"scheme": "aos", "steps": int(rng.integers(0, 5))},
     ]
+    steering: dict[str, Any] = {
+        "presmooth": float(rng.uniform(0.0, 3.0)),
+        "coupled": int(rng.integers(0, 2)),
+        "guide": rng.choice([Mirrored(), Mirrored("GRAYS")]),
+    }
+    contrasts = [float(10.0 ** rng.uniform(-2, 3)) for _ in range(3)]
+    if diffusivity == "linear":
+        schemes.append({"scheme": "exact"})
+        steering = {}
+    elif rng.uniform() < 0.3:
+        contrasts[rng.integers(0, 3)] = 0.0
     return {
         "time": time,
-        "k": [float(10.0 ** rng.uniform(-2, 3)) for _ in range(3)],
-        "diffusivity": str(rng.choice(["linear", "exp", "rational"])),
+        "k": contrasts,
+        "diffusivity": diffusivity,
         **schemes[rng.integers(0, len(schemes))],
+        **{key: value for key, value in steering.items() if rng.uniform() < 0.3},
     }
 
 
@@ -173,6 +188,11 @@ def spread_arguments(rng: np.random.Generator) -> dict[str, Any]:
     }
 
 
+def morphology_arguments(rng: np.random.Generator) -> dict[str, Any]:
+    """Random valid arguments of Dilate and Erode, also windows larger than the picture."""
+    return {"radius": int(10.0 ** rng.uniform(0, 2.5)), "shape": str(rng.choice(["rect", "cross", "disc"]))}
+
+
 ARGUMENTS: dict[str, Callable[[np.random.Generator], dict[str, Any]]] = {
     "Diffuse": diffuse_arguments,
     "TensorDiffuse": tensordiffuse_arguments,
@@ -180,6 +200,8 @@ ARGUMENTS: dict[str, Callable[[np.random.Generator], dict[str, Any]]] = {
     "DiffBlend": diffblend_arguments,
     "Decay": decay_arguments,
     "Spread": spread_arguments,
+    "Dilate": morphology_arguments,
+    "Erode": morphology_arguments,
 }
 
 

@@ -9,15 +9,15 @@ Stable at every tau.
 `LANES` columns, or as many rows turned to be columns, are solved beside one another. The tridiagonal system is
 eliminated from both ends towards the middle and solved from there outwards, so that a mirrored picture gives the same
 bytes, mirrored; the mean of the axes then is the same whichever of them is called which. Every term of the elimination
-is a sum of positive numbers, nothing cancels, however large tau is. Values are taken relative to the middle of their
-line: a constant stays, to the byte.
+is a sum of positive numbers, nothing cancels, however large tau is. Values are taken relative to one of their line, so
+that a constant stays, to the byte: to the median of its ends and its middle, which no single bright pixel is.
 """
 
 from libc.math cimport ceil
 from libc.stddef cimport ptrdiff_t, size_t
 from libc.string cimport memcpy, memset
 
-from common.c cimport crow, row
+from common.c cimport crow, maxf, minf, row
 from common.pixels cimport Pixels, load_row, store_row
 from kernels.diffuse cimport Diffusion, edge_row, mean_row, row_floats, GHOST
 from kernels.diffusivity cimport LINEAR
@@ -109,6 +109,16 @@ cdef inline void substitute(row v, crow q, crow solved) noexcept nogil:
         v[x] += q[x] * solved[x]
 
 
+cdef inline void choose_base(row base, crow top, crow bottom) noexcept nogil:
+    """From the middle to the median of the middle and the ends."""
+    cdef int x
+    cdef float low, high
+    for x in range(LANES):  # hot
+        low = minf(top[x], bottom[x])
+        high = maxf(top[x], bottom[x])
+        base[x] = maxf(low, minf(high, base[x]))
+
+
 cdef inline void add_base(row v, crow base) noexcept nogil:
     cdef int x
     for x in range(LANES):  # hot
@@ -131,6 +141,7 @@ cdef inline void solve_lines(const Lines *l, float strength) noexcept nogil:
     memset(top_r, 0, sizeof(top_r))
     memset(bottom_r, 0, sizeof(bottom_r))
     mean_row(base, l.u + (last - half) * LANES, l.u + half * LANES, LANES)
+    choose_base(base, l.u, l.u + last * LANES)
     for i in range(half):
         j = last - i
         eliminate(

@@ -89,9 +89,8 @@ cdef inline int fewest_fed_cycles(double time, Diffusivity kind, bint steered) n
 
 
 cdef inline int accurate_fed_cycles(double time, Diffusivity kind, bint steered) noexcept nogil:
-    """The same, but a diffusivity whose flow can turn back is held for a time of 5 at most."""
-    cdef int fewest = fewest_fed_cycles(time, kind, steered)
-    return fewest if kind == CHARBONNIER and not steered else max(fewest, <int>ceil(time / 5))
+    """The same, but diffusivities are held for a time of 5 at most."""
+    return max(fewest_fed_cycles(time, kind, steered), <int>ceil(time / 5))
 
 
 cdef inline bint suits_fed(double time, Diffusivity kind, bint steered) noexcept nogil:

@@ -1,8 +1,8 @@
 """Linear diffusion solved exactly: convolution with the heat kernel of the grid, e^(-2t) I_n(2t) along each axis.
 
 It multiplies the cosine mode of eigenvalue -lambda by e^(-lambda*t), and it is what a Gaussian of standard deviation
-sqrt(2t) is on a grid: its variance is 2t exactly, and twice a time t is a time 2t (Lindeberg 1990). What of the kernel
-is neglected weighs less than 4e-6.
+sqrt(2t) is on a grid: its variance is 2t exactly, and twice a time t is a time 2t (Lindeberg 1990). What reaches
+further than the radius weighs less than 4e-6.
 
 A plane goes through in blocks of rows. A row is weighed along itself as it comes; across rows, panels of `LANES`
 columns are, in which one row follows another directly: both axes are the same loop, over neighbours `stride` apart, and
@@ -85,11 +85,13 @@ cdef inline bint describe_heat_within(Heat *h, double time, double tail) noexcep
             rest += 2 * values[n]
             n -= 1
         h.radius = (n + TAPS - 1) // TAPS * TAPS
+        # What lies beyond the last neighbour is given to it: variance and low modes lose next to nothing.
+        for n in range(h.radius + 1, orders):
+            values[h.radius] += values[n]
     for n in range(1, h.radius + 1):
         h.weights[n] = <float>values[n]
         centre -= 2 * <double>h.weights[n]
-    # The weights' sum is one: what was neglected stays where it is.
-    h.weights[0] = <float>centre
+    h.weights[0] = <float>centre  # so that the sum is one
     free(values)
     return True
 

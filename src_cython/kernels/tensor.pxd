@@ -11,8 +11,8 @@ stencil of Weickert, Welk and Wickert (SSVM 2013): with delta = ALPHA*(a + c) + 
 
     (a - delta)/2 along rows, (c - delta)/2 along columns, (delta + b)/2 and (delta - b)/2 along the diagonals.
 
-ALPHA = 1/4 and GAMMA = 1 are what treats a disc's directions most alike: with a smaller ALPHA its profile at 22.5 degrees
-departs from the one at 0 degrees, with a larger one that at 45 degrees. Euler's steps are stable up to
+ALPHA = 1/4 and GAMMA = 1 are what treats a disc's directions most alike: with a smaller ALPHA its profile at 22.5
+degrees departs from the one at 0 degrees, with a larger one that at 45 degrees. Euler's steps are stable up to
 1/(4*(1 - ALPHA)) = 1/3.
 
 The picture is continued by reflection. A corner on the border then lies on an axis of symmetry: its gradient and so D

@@ -1,0 +1,404 @@
+"""The largest sample of a window: flat grey-scale dilation, and erosion as the dilation of the opposite order.
+
+Samples are mapped, by row, to unsigned integers of their own size, the keys, in whose order the wanted sample is the
+largest: an integer sample is its own key, the bits of a float are turned into an integer that sorts as the number
+does, -0 below +0, and for an erosion all bits of the key are flipped. So one arithmetic, the maximum of two unsigned
+integers, serves every format and both filters, exactly. The key of what is no number is above all others: a window
+that holds it has no largest number. Key 0, below or equal to all, stands for what is outside of the picture.
+
+rect: columns first, then rows. A column's windows are those of van Herk (1992) and Gil and Werman (1993): the picture
+is cut into blocks as high as the window, which then is the end of one block and the beginning of the next, so that two
+running maxima, one upwards through the block, one downwards, give all windows with three comparisons a sample. The
+rows of a block are kept in a ring; the picture is cut into strips of columns of which it fits the cache. A row's
+windows are built from those of a quarter of their length, and these likewise: each pass is a loop over one row,
+shifted against itself, which takes whole vectors; van Herk's running maximum along a row would not.
+
+cross: the larger of the two.
+
+disc: horizontal runs, the longest in the middle. With h[d] the half-length of those d rows above and below, and R[d]
+the larger of these two rows, T = R[0] is widened by h[0] - h[1] and raised to R[1], widened by h[1] - h[2] and raised
+to R[2], and so on; at last it is widened by what is left. R[d] then has been widened by h[d] in all.
+
+What is outside may be left out or be the reflected picture, with the same result: a reflection brings a place of
+the window nearer to its centre, in its row or column, and these windows have no gaps in a row or column.
+"""
+
+from libc.stddef cimport ptrdiff_t, size_t
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t
+from libc.string cimport memcpy, memset
+
+from common.pixels cimport BYTE, HALF, SINGLE, WORD, Pixels, Sample
+
+
+cdef extern from * nogil:
+    """
+    #define vdiff_fetch(p) __builtin_prefetch(p, 0, 2)
+    #define vdiff_fetch_to_write(p) __builtin_prefetch(p, 1, 2)
+    """
+    # Start to bring a cache line into the second-level cache; any address will do.
+    void fetch "vdiff_fetch"(const void *p)
+    void fetch_to_write "vdiff_fetch_to_write"(const void *p)
+
+
+cdef enum:
+    LINE = 64              # bytes of a cache line
+    CACHE = 512 * 1024     # bytes that the ring of a strip may hold
+    LINES = 5              # rows beside the ring, each with room for a window before and after it
+    AHEAD = 2              # rows to ask memory for while a row is worked on,
+    PIECE = 2048           # in pieces of so many bytes, for memory can only be asked for so much at once
+
+
+cdef enum Shape:
+    RECT
+    CROSS
+    DISC
+
+
+cdef struct Window:
+    Shape shape
+    int radius             # 1 at least
+    bint erode
+
+
+ctypedef fused key:
+    uint8_t
+    uint16_t
+    uint32_t
+
+
+# Samples and keys
+
+cdef inline void keys_of_integers(key *keys, const key *samples, int n, key flip) noexcept nogil:
+    cdef int x
+    for x in range(n):  # hot
+        keys[x] = samples[x] ^ flip
+
+
+cdef inline void integers_of_keys(key *samples, int n, key flip) noexcept nogil:
+    cdef int x
+    for x in range(n):  # hot
+        samples[x] = samples[x] ^ flip
+
+
+cdef inline void keys_of_floats(key *keys, const key *samples, int n, key flip, key infinity) noexcept nogil:
+    cdef int shift = 8 * sizeof(key) - 1
+    cdef key sign = <key>(<key>1 << shift)
+    cdef key rest = <key>(sign - 1)
+    cdef key bits, value
+    cdef int x
+    for x in range(n):  # hot
+        bits = samples[x]
+        value = bits ^ flip ^ (sign | <key>(0 - (bits >> shift)))
+        keys[x] = <key>-1 if (bits & rest) > infinity else value
+
+
+cdef inline void floats_of_keys(key *samples, int n, key flip) noexcept nogil:
+    cdef int shift = 8 * sizeof(key) - 1
+    cdef key sign = <key>(<key>1 << shift)
+    cdef key value
+    cdef int x
+    for x in range(n):  # hot
+        value = samples[x] ^ flip
+        samples[x] = value ^ (sign | <key>((value >> shift) - 1))
+
+
+cdef inline void load_keys(key *keys, const key *samples, int n, Sample sample, bint erode) noexcept nogil:
+    cdef key flip = <key>-1 if erode else 0
+    if sample == BYTE or sample == WORD:
+        keys_of_integers(keys, samples, n, flip)
+    else:
+        keys_of_floats(keys, samples, n, flip, <key>(0x7C00 if sample == HALF else 0x7F800000))
+
+
+cdef inline void to_samples(key *keys, int n, Sample sample, bint erode) noexcept nogil:
+    """Turns keys into samples where they are."""
+    cdef key flip = <key>-1 if erode else 0
+    if sample == HALF or sample == SINGLE:
+        floats_of_keys(keys, n, flip)
+    elif erode:
+        integers_of_keys(keys, n, flip)
+
+
+# Maxima of rows
+
+cdef inline void raise_to(key *a, const key *b, int n) noexcept nogil:
+    cdef int x
+    for x in range(n):  # hot
+        a[x] = max(a[x], b[x])
+
+
+cdef inline void larger_of_2(key *dst, const key *a, const key *b, int n) noexcept nogil:
+    cdef int x
+    for x in range(n):  # hot
+        dst[x] = max(a[x], b[x])
+
+
+cdef inline void largest_of_3(key *dst, const key *a, const key *b, const key *c, int n) noexcept nogil:
+    cdef int x
+    for x in range(n):  # hot
+        dst[x] = max(max(a[x], b[x]), c[x])
+
+
+cdef inline void largest_of_4(
+        key *dst, const key *a, const key *b, const key *c, const key *d, int n) noexcept nogil:
+    cdef int x
+    for x in range(n):  # hot
+        dst[x] = max(max(a[x], b[x]), max(c[x], d[x]))
+
+
+cdef inline void largest_of_5(
+        key *dst, const key *a, const key *b, const key *c, const key *d, const key *e, int n) noexcept nogil:
+    cdef int x
+    for x in range(n):  # hot
+        dst[x] = max(max(max(a[x], b[x]), max(c[x], d[x])), e[x])
+
+
+cdef inline void raise_both(key *dst, key *a, const key *b, const key *c, int n) noexcept nogil:
+    """Raises a to b, and sets dst to the larger of this and c."""
+    cdef int x
+    for x in range(n):  # hot
+        a[x] = max(a[x], b[x])
+        dst[x] = max(a[x], c[x])
+
+
+# Windows in a row
+
+cdef inline void widen(key *dst, const key *row, int n, int radius, key *spare, key *other) noexcept nogil:
+    """The maxima of the windows around the samples of a row that goes on for `radius` keys before and after them."""
+    cdef int window = 2 * radius + 1
+    cdef int length = 1    # row[x] is the maximum of that many samples, from x on
+    cdef int last
+    cdef const key *a = row - radius
+    cdef key *to = spare
+    while 4 * length < window:
+        largest_of_4(to, a, a + length, a + 2 * length, a + 3 * length, n + window - 4 * length)
+        length *= 4
+        a = to
+        to = other if to == spare else spare
+    last = window - length
+    if last == 0:
+        memcpy(dst, a, n * sizeof(key))
+    elif last <= length:
+        larger_of_2(dst, a, a + last, n)
+    elif last <= 2 * length:
+        largest_of_3(dst, a, a + length, a + last, n)
+    else:
+        largest_of_4(dst, a, a + length, a + 2 * length, a + last, n)
+
+
+# Memory
+
+cdef inline size_t line_bytes(size_t bytes) noexcept nogil:
+    return (bytes + LINE - 1) // LINE * LINE
+
+
+cdef inline int within(int radius, int size) noexcept nogil:
+    """As much of the radius as matters in a picture of that size."""
+    return min(radius, size - 1)
+
+
+cdef inline int ring_rows(int height, const Window *w) noexcept nogil:
+    return min(2 * within(w.radius, height) + 1, height)
+
+
+cdef inline int strip_width(int width, int height, int size, const Window *w) noexcept nogil:
+    """How many columns are processed together."""
+    cdef int fit = CACHE // (ring_rows(height, w) * LINE) * LINE
+    return width if w.shape == DISC else min(width, max(fit, 2 * LINE) // size)
+
+
+cdef inline size_t reach_bytes(int width, int size, const Window *w) noexcept nogil:
+    """Room before and after a row for the places of its windows that are outside."""
+    return line_bytes(<size_t>within(w.radius, width) * size)
+
+
+cdef inline size_t scratch_bytes(int width, int height, int size, const Window *w) noexcept nogil:
+    """What morph_plane needs."""
+    cdef size_t pitch = line_bytes(<size_t>strip_width(width, height, size, w) * size)
+    return ring_rows(height, w) * pitch + LINES * (line_bytes(<size_t>width * size) + 2 * reach_bytes(width, size, w))
+
+
+# Planes
+
+cdef inline void fetch_row(const void *row, int bytes) noexcept nogil:
+    cdef int i
+    for i in range(0, bytes, 64):
+        fetch(<const char *>row + i)
+
+
+cdef inline void fetch_to_write_row(const void *row, int bytes) noexcept nogil:
+    cdef int i
+    for i in range(0, bytes, 64):
+        fetch_to_write(<const char *>row + i)
+
+
+cdef inline void column_maxima(
+        key *dst, key *ring, ptrdiff_t pitch, key *running, int front, int n, int height, int radius) noexcept nogil:
+    """The maxima around row front - radius, if there is one, once row `front`, if there is one, is in the ring."""
+    cdef int window = 2 * radius + 1
+    cdef int slot = front % window
+    cdef bint across = front >= window and slot + 1 < window    # the window begins in the block before
+    cdef key *newest = ring + slot * pitch
+    cdef int y
+    if radius == 1:
+        if 1 < front < height:
+            largest_of_3(dst, ring, ring + pitch, ring + 2 * pitch, n)
+        elif front > 0:
+            y = front if front < height else front - 2
+            larger_of_2(dst, ring + (front - 1) % 3 * pitch, ring + y % 3 * pitch, n)
+        return
+    if slot == 0:
+        memset(running, 0, n * sizeof(key))
+        if front > 0:
+            for y in range(min(window, height - front + window) - 2, 0, -1):
+                raise_to(ring + y * pitch, ring + (y + 1) * pitch, n)
+    if front < height and front >= radius and across:
+        raise_both(dst, running, newest, newest + pitch, n)
+        return
+    if front < height:
+        raise_to(running, newest, n)
+    if across:
+        larger_of_2(dst, running, newest + pitch, n)
+    elif front >= radius:
+        memcpy(dst, running, n * sizeof(key))
+
+
+cdef inline void finish_row(
+        key *dst, const key *src, int n, int radius, Sample sample, const Window *w,
+        key *middle, key *spare, key *other, key *wide) noexcept nogil:
+    """From the maxima of columns, which are in `middle` for rect and in dst for cross, to samples."""
+    if w.shape == RECT:
+        widen(dst, middle, n, radius, spare, other)
+    else:
+        load_keys(middle, src, n, sample, w.erode)
+        widen(wide, middle, n, radius, spare, other)
+        raise_to(dst, wide, n)
+    to_samples(dst, n, sample, w.erode)
+
+
+cdef inline void rect_or_cross_plane(
+        key *dst, ptrdiff_t dst_stride, const key *src, ptrdiff_t src_stride, int width, int height, Sample sample,
+        const Window *w, key *scratch) noexcept nogil:
+    cdef int size = sizeof(key)
+    cdef int down = within(w.radius, height)
+    cdef int across = within(w.radius, width)
+    cdef int strip = strip_width(width, height, size, w)
+    cdef bint whole = strip == width
+    cdef ptrdiff_t pitch = line_bytes(strip * size) // size
+    cdef ptrdiff_t reach = reach_bytes(width, size, w) // size
+    cdef ptrdiff_t line = line_bytes(width * size) // size + 2 * reach
+    cdef key *ring = scratch + LINES * line
+    cdef key *middle = scratch + reach
+    cdef key *spare = scratch + line
+    cdef key *other = spare + line
+    cdef key *wide = other + line
+    cdef key *running = wide + line
+    cdef key *to
+    cdef int left = 0
+    cdef int n, m, x, front, y
+    memset(scratch, 0, line * size)
+    while left < width:
+        n = min(strip, width - left)
+        for front in range(height + down):
+            y = front - down
+            to = dst + y * dst_stride + left
+            if whole and w.shape == RECT:
+                to = middle
+            x = 0
+            while x < n:
+                m = min(PIECE // size, n - x)
+                if y >= 0 and y + AHEAD < height:
+                    fetch_to_write_row(dst + (y + AHEAD) * dst_stride + left + x, m * size)
+                if front + AHEAD < height:
+                    fetch_row(src + (front + AHEAD) * src_stride + left + x, m * size)
+                if front < height:
+                    load_keys(
+                        ring + front % (2 * down + 1) * pitch + x, src + front * src_stride + left + x, m, sample,
+                        w.erode)
+                column_maxima(to + x, ring + x, pitch, running + x, front, m, height, down)
+                x += m
+            if whole and y >= 0:
+                finish_row(
+                    dst + y * dst_stride, src + y * src_stride, width, across, sample, w, middle, spare, other, wide)
+        left += strip
+    if not whole:
+        for y in range(height):
+            if w.shape == RECT:
+                memcpy(middle, dst + y * dst_stride, width * size)
+            finish_row(dst + y * dst_stride, src + y * src_stride, width, across, sample, w, middle, spare, other, wide)
+
+
+cdef inline void disc_plane(
+        key *dst, ptrdiff_t dst_stride, const key *src, ptrdiff_t src_stride, int width, int height, Sample sample,
+        const Window *w, key *scratch) noexcept nogil:
+    cdef int size = sizeof(key)
+    cdef int rows = ring_rows(height, w)
+    cdef ptrdiff_t pitch = line_bytes(width * size) // size
+    cdef ptrdiff_t reach = reach_bytes(width, size, w) // size
+    cdef ptrdiff_t line = pitch + 2 * reach
+    cdef key *ring = scratch + LINES * line
+    cdef key *t = scratch + reach
+    cdef key *u = t + line
+    cdef key *spare = scratch + 2 * line
+    cdef key *other = spare + line
+    cdef const key *above
+    cdef const key *below
+    cdef int loaded = 0
+    cdef int d, y, h, half, step
+    memset(scratch, 0, 2 * line * size)
+    for y in range(height):
+        while loaded < min(y + <int64_t>w.radius + 1, <int64_t>height):
+            load_keys(ring + loaded % rows * pitch, src + loaded * src_stride, width, sample, w.erode)
+            loaded += 1
+        if loaded < height:
+            fetch_row(src + loaded * src_stride, width * size)
+        memcpy(t, ring + y % rows * pitch, width * size)
+        h = w.radius
+        half = within(h, width)
+        for d in range(1, min(w.radius, max(y, height - 1 - y)) + 1):
+            while <int64_t>h * h > <int64_t>w.radius * w.radius - <int64_t>d * d:
+                h -= 1
+            step = half - within(h, width)
+            half -= step
+            above = ring + (y - d if y >= d else y + d) % rows * pitch
+            below = ring + (y + d if y + d < height else y - d) % rows * pitch
+            if step == 0:
+                largest_of_3(u, t, above, below, width)
+            elif step == 1:
+                largest_of_5(u, t - 1, t, t + 1, above, below, width)
+            else:
+                widen(u, t, width, step, spare, other)
+                raise_to(u, above, width)
+                raise_to(u, below, width)
+            t, u = u, t
+        widen(dst + y * dst_stride, t, width, half, spare, other)
+        to_samples(dst + y * dst_stride, width, sample, w.erode)
+
+
+cdef inline void keys_plane(
+        key *dst, ptrdiff_t dst_stride, const key *src, ptrdiff_t src_stride, int width, int height, Sample sample,
+        const Window *w, key *scratch) noexcept nogil:
+    dst_stride //= <ptrdiff_t>sizeof(key)
+    src_stride //= <ptrdiff_t>sizeof(key)
+    if w.shape == DISC:
+        disc_plane(dst, dst_stride, src, src_stride, width, height, sample, w, scratch)
+    else:
+        rect_or_cross_plane(dst, dst_stride, src, src_stride, width, height, sample, w, scratch)
+
+
+cdef inline void morph_plane(
+        void *dst, ptrdiff_t dst_stride, const void *src, ptrdiff_t src_stride, int width, int height,
+        const Pixels *pixels, const Window *w, void *scratch) noexcept nogil:
+    """The largest sample of the window around each, or for an erosion the smallest. Strides in bytes."""
+    if pixels.sample == BYTE:
+        keys_plane(
+            <uint8_t *>dst, dst_stride, <const uint8_t *>src, src_stride, width, height, pixels.sample, w,
+            <uint8_t *>scratch)
+    elif pixels.sample == SINGLE:
+        keys_plane(
+            <uint32_t *>dst, dst_stride, <const uint32_t *>src, src_stride, width, height, pixels.sample, w,
+            <uint32_t *>scratch)
+    else:
+        keys_plane(
+            <uint16_t *>dst, dst_stride, <const uint16_t *>src, src_stride, width, height, pixels.sample, w,
+            <uint16_t *>scratch)
