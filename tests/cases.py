@@ -235,7 +235,7 @@ def decay_clip(x: Real, samples: Samples, plane: int, starts: Collection[int], a
 
 def tensor_clip(x: Real, samples: Samples, plane: int, starts: Collection[int], args: Args) -> tuple[Real, float]:
     """`TensorDiffuse` frame by frame; each step may be off by two ulps, and by what their part of the contrast is."""
-    given = {key: value for key, value in args.items() if key not in ("time", "k", "steps")}
+    given = {key: args[key] for key in ("mode", "sigma", "rho", "alpha") if key in args}
     time, steps = args.get("time", 2.0), args.get("steps", 0)
     contrast = of_plane(args.get("k", 4.0), plane) * samples.unit
     pictures = [tensor_diffuse(picture, time=time, contrast=contrast, cycles=steps, **given) for picture in x]
@@ -249,7 +249,7 @@ def shock_clip(x: Real, samples: Samples, plane: int, starts: Collection[int], a
     A few ulps of the second derivatives decide over the sign where it changes: what 16 of them make of a picture, twice
     over, is the bound.
     """
-    given = {"time": 1.0, "sigma": 1.5, "rho": 2.0} | dict(args)
+    given = {key: args.get(key, default) for key, default in (("time", 1.0), ("sigma", 1.5), ("rho", 2.0))}
     ulps = 2.0**-20 * span(x, samples)
 
     def run(bias: float) -> Real:
