@@ -33,11 +33,16 @@ def main() -> None:
     bikes = core.bs.VideoSource(str(clips / "bikes.mp4"), cachemode=0)
     bunny = core.bs.VideoSource(str(clips / "bigbuckbunny.mp4"), cachemode=0)
 
-    def side_by_side(before: vs.VideoNode, after: vs.VideoNode) -> vs.VideoNode:
-        return core.std.StackHorizontal([before, after])
+    def side_by_side(before: vs.VideoNode, *after: vs.VideoNode) -> vs.VideoNode:
+        return core.std.StackHorizontal([before, *after])
 
     closer = core.std.CropAbs(bunny, 480, 270, 400, 200)
     picture(side_by_side(closer, core.vdiff.Diffuse(closer, time=12, k=6)), 100, folder / "diffuse.jpg")
+    edges = core.vdiff.TensorDiffuse(closer, time=8, k=2)
+    lines = core.vdiff.TensorDiffuse(closer, time=8, mode="ced")
+    picture(side_by_side(closer, edges, lines), 100, folder / "tensordiffuse.jpg")
+    sharp, painted = core.vdiff.Shock(closer, time=1), core.vdiff.Shock(closer, time=6, rho=4)
+    picture(side_by_side(closer, sharp, painted), 100, folder / "shock.jpg")
     picture(side_by_side(bikes, core.vdiff.Decay(bikes, halflife=8, mode="max")), 70, folder / "decay.jpg")
     picture(side_by_side(bikes, core.vdiff.DiffBlend(bikes, alpha=2, threshold=2)), 70, folder / "diffblend.jpg")
     shares = [0.9**i for i in range(40)]

@@ -14,7 +14,10 @@ from reference import decay as decay_reference
 from reference.diffblend import diffblend, lagged
 from reference.diffuse import Steering, automatic_contrast, chosen, diffuse_planes, elementary_steps, speed
 from reference.morphology import dilate, erode
+from reference.shock import shock
 from reference.spread import spread
+from reference.tensordiffuse import elementary_steps as tensor_steps
+from reference.tensordiffuse import tensor_diffuse
 from support import Frame, Frames, Video, assert_stored, make_clip, read, stack
 
 Args = Mapping[str, Any]
@@ -230,6 +233,31 @@ def decay_clip(x: Real, samples: Samples, plane: int, starts: Collection[int], a
     )
 
 
+def tensor_clip(x: Real, samples: Samples, plane: int, starts: Collection[int], args: Args) -> tuple[Real, float]:
+    """`TensorDiffuse` frame by frame; each step may be off by two ulps, and by what their part of the contrast is."""
+    given = {key: args[key] for key in ("mode", "sigma", "rho", "alpha") if key in args}
+    time, steps = args.get("time", 2.0), args.get("steps", 0)
+    contrast = of_plane(args.get("k", 4.0), plane) * samples.unit
+    pictures = [tensor_diffuse(picture, time=time, contrast=contrast, cycles=steps, **given) for picture in x]
+    reach = span(x, samples)
+    return np.stack(pictures), 2.0**-23 * tensor_steps(time, steps) * reach * (1.0 + reach / (16.0 * contrast))
+
+
+def shock_clip(x: Real, samples: Samples, plane: int, starts: Collection[int], args: Args) -> tuple[Real, float]:
+    """`Shock` frame by frame.
+
+    A few ulps of the second derivatives decide over the sign where it changes: what 16 of them make of a picture, twice
+    over, is the bound.
+    """
+    given = {key: args.get(key, default) for key, default in (("time", 1.0), ("sigma", 1.5), ("rho", 2.0))}
+    ulps = 2.0**-20 * span(x, samples)
+
+    def run(bias: float) -> Real:
+        return np.stack([shock(picture, **given, unit=samples.unit, bias=bias) for picture in x])
+
+    return run(0.0), 2.0 * float(np.max(np.abs(run(ulps) - run(-ulps)))) + ulps
+
+
 def spread_clip(x: Real, samples: Samples, plane: int, starts: Collection[int], args: Args) -> tuple[Real, float]:
     """`Spread`; each product and each sum may be off by an ulp of float32, of the span times the sum of weights."""
     cuts = starts if args.get("scenechange", 1) else ()
@@ -273,6 +301,21 @@ FILTERS: dict[str, tuple[Reference, list[dict[str, Any]]]] = {
             {"time": 2.0, "k": 50.0, "diffusivity": "tukey", "scheme": "fed", "steps": 2, "presmooth": 1.2},
             {"time": 2.5, "k": 60.0, "scheme": "fed", "steps": 2, "presmooth": 0.7, "coupled": 1},
             {"time": 2.0, "k": [0.0, 25.0], "scheme": "aos", "steps": 2, "guide": Mirrored()},
+        ],
+    ),
+    "TensorDiffuse": (
+        tensor_clip,
+        [
+            {"time": 2.0},
+            {"time": 1.5, "k": [12.0, 30.0, 6.0], "sigma": 0.8, "steps": 2},
+            {"time": 5.0, "mode": "ced", "k": [7.0, 9.0], "rho": 2.0, "alpha": 0.01, "steps": 1},
+        ],
+    ),
+    "Shock": (
+        shock_clip,
+        [
+            {"time": 0.5},
+            {"time": 0.4, "sigma": 0.8, "rho": 0.0},
         ],
     ),
     "DiffBlend": (

@@ -21,6 +21,15 @@ def resolution(case: Case, samples: Samples) -> float:
     return 0.5 * halves * samples.step / samples.peak
 
 
+def slack(case: Case) -> float:
+    """What the arithmetic may add, in parts of the peak.
+
+    Dividing by the peak rounds. `Shock` takes second derivatives, whose sum of weights is 8, over a unit of the 8-bit
+    scale, times up to half the gradient: half an ulp, 2^-25, may become 2^-14; half of that is more than enough.
+    """
+    return 2.0**-15 if case.filter == "Shock" else 2.0**-17
+
+
 @pytest.mark.parametrize("name", ["GRAY8", "GRAY9", "GRAY10", "GRAY12", "GRAY14", "GRAY16", "RGB24", "RGB30", "RGB48"])
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_integers_agree_with_float(core: Any, rng: np.random.Generator, case: Case, name: str) -> None:
@@ -34,7 +43,7 @@ def test_integers_agree_with_float(core: Any, rng: np.random.Generator, case: Ca
     by_float = read(case.apply(make_clip(single, divided, starts=(7,))))
     for p in whole.planes:
         result, exact = stack(by_integer, p) / peak, np.clip(stack(by_float, p), 0.0, 1.0)
-        bound = resolution(case, whole.samples(p)) + 2.0**-17
+        bound = resolution(case, whole.samples(p)) + slack(case)
         error = np.abs(result - exact).max()
         assert error <= bound, f"plane {p}: {error * peak:.3f} steps"
         assert np.abs(result - stack(frames, p) / peak).max() > bound, "nothing was changed"

@@ -48,6 +48,14 @@ def assert_out_of_range(name: str, argument: str, low: float, high: float, value
 NUMBERS: list[tuple[str, str, float, float, Args]] = [
     ("Diffuse", "time", 0, 10000, {}),
     ("Diffuse", "presmooth", 0, 100, {}),
+    ("TensorDiffuse", "time", 0, 10000, {}),
+    ("TensorDiffuse", "k", 0.001, 10000, {}),
+    ("TensorDiffuse", "sigma", 0, 100, {}),
+    ("TensorDiffuse", "rho", 0, 100, {}),
+    ("TensorDiffuse", "alpha", 0, 1, {}),
+    ("Shock", "time", 0, 1000, {}),
+    ("Shock", "sigma", 0, 100, {}),
+    ("Shock", "rho", 0, 100, {}),
     ("DiffBlend", "alpha", -1, 1000, {}),
     ("DiffBlend", "threshold", 0, 1e6, {}),
     ("DiffBlend", "limit", 0, 1e6, {}),
@@ -88,7 +96,13 @@ def test_contrast_out_of_range(core: Any) -> None:
 
 @pytest.mark.parametrize(
     ("name", "argument"),
-    [("Diffuse", "k"), ("DiffBlend", "alpha"), ("DiffBlend", "threshold"), ("DiffBlend", "limit")],
+    [
+        ("Diffuse", "k"),
+        ("TensorDiffuse", "k"),
+        ("DiffBlend", "alpha"),
+        ("DiffBlend", "threshold"),
+        ("DiffBlend", "limit"),
+    ],
 )
 def test_arrays(core: Any, name: str, argument: str) -> None:
     """Each value is checked, whether its plane is processed or not; there are no more values than planes."""
@@ -114,6 +128,7 @@ def test_planes(core: Any, name: str) -> None:
 
 INTEGERS = [
     ("DiffBlend", "lag", -100, 100, [101, -101, 2**31, 2**32 + 1, -(2**63)]),
+    ("TensorDiffuse", "steps", 0, 100000, [-1, 100001, 2**32 + 5]),
     ("Diffuse", "steps", 0, 100000, [-1, -(2**32) + 5, 2**32 + 5, 2**62]),
     ("Dilate", "radius", 0, 10000, [-1, 10001, 2**32 + 1, -(2**63)]),
     ("Erode", "radius", 0, 10000, [-1, 10001, 2**32 + 1, -(2**63)]),
@@ -134,6 +149,7 @@ def test_lag_zero(core: Any) -> None:
 CHOICES = [
     ("Diffuse", "diffusivity", list(DIFFUSIVITIES), {}),
     ("Diffuse", "scheme", ["auto", "explicit", "fed", "aos", "exact"], {}),
+    ("TensorDiffuse", "mode", ["eed", "ced"], {}),
     ("Decay", "mode", ["mean", "max", "min", "sum", "fade"], REQUIRED["Decay"]),
     ("Dilate", "shape", ["rect", "cross", "disc"], {}),
     ("Erode", "shape", ["rect", "cross", "disc"], {}),

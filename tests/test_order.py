@@ -255,7 +255,7 @@ def fragile(clip: Any, bad: int) -> tuple[Any, set[int]]:
 
 def may_fail(case: Case, bad: int) -> range:
     """The frames that may depend on frame `bad`."""
-    if case.filter in ("Diffuse", "Dilate", "Erode"):
+    if case.filter in ("Diffuse", "TensorDiffuse", "Shock", "Dilate", "Erode"):
         return range(bad, bad + 1)
     if case.filter in ("DiffBlend", "Spread"):  # frames between n and n - lag tell whether there is a cut
         lag = case.args.get("lag", 1)

@@ -144,6 +144,24 @@ def diffuse_arguments(rng: np.random.Generator) -> dict[str, Any]:
     }
 
 
+def tensordiffuse_arguments(rng: np.random.Generator) -> dict[str, Any]:
+    """Random valid arguments of TensorDiffuse."""
+    return {
+        "time": float(rng.uniform(0.0, 6.0)),
+        "mode": str(rng.choice(["eed", "ced"])),
+        "k": [float(10.0 ** rng.uniform(-2, 3)) for _ in range(3)],
+        "sigma": float(rng.uniform(0.0, 3.0)),
+        "rho": float(rng.choice([0.0, rng.uniform(0.0, 4.0)])),
+        "alpha": float(rng.uniform(0.0, 1.0)),
+        "steps": int(rng.integers(0, 4)),
+    }
+
+
+def shock_arguments(rng: np.random.Generator) -> dict[str, Any]:
+    """Random valid arguments of Shock."""
+    return {name: float(rng.uniform(0.0, 3.0)) for name in ("time", "sigma", "rho")}
+
+
 def diffblend_arguments(rng: np.random.Generator) -> dict[str, Any]:
     """Random valid arguments of DiffBlend."""
     return {
@@ -177,6 +195,8 @@ def morphology_arguments(rng: np.random.Generator) -> dict[str, Any]:
 
 ARGUMENTS: dict[str, Callable[[np.random.Generator], dict[str, Any]]] = {
     "Diffuse": diffuse_arguments,
+    "TensorDiffuse": tensordiffuse_arguments,
+    "Shock": shock_arguments,
     "DiffBlend": diffblend_arguments,
     "Decay": decay_arguments,
     "Spread": spread_arguments,

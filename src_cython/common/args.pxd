@@ -119,6 +119,20 @@ cdef inline void per_plane(
         values[p] = value
 
 
+cdef inline void contrast_per_plane(
+        Args *a, const char *key, int planes, double default, double *values) noexcept nogil:
+    """Contrasts on the 8-bit scale; 0 is one that is chosen from each picture."""
+    cdef char text[MESSAGE]
+    cdef double value
+    cdef int p
+    for p in range(a.api.mapNumElements(a.given, key)):
+        value = a.api.mapGetFloat(a.given, key, p, NULL)
+        if value != 0 and not 0.001 <= value <= 10000:
+            snprintf(text, MESSAGE, b"%s must be 0 (chosen from each picture) or 0.001...10000, got %.10g.", key, value)
+            fail(a, text)
+    per_plane(a, key, planes, default, 0, 10000, values)
+
+
 cdef inline void select_planes(Args *a, int planes, bint *process) noexcept nogil:
     """Marks the planes of the argument `planes`, all if it is not given."""
     cdef char text[MESSAGE]

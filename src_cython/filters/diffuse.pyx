@@ -15,7 +15,7 @@ from api.vapoursynth cimport (
     VSAPI, VSCore, VSFilterDependency, VSFrame, VSFrameContext, VSMap, VSNode, VSPLUGINAPI, VSPlugin, VSVideoInfo,
     arAllFramesReady, arInitial, fmParallel, rpGeneral, rpStrictSpatial)
 from common.args cimport (
-    MESSAGE, Args, choice, clip_arg, fail, integer, is_given, number, per_plane, read_args, select_planes)
+    MESSAGE, Args, choice, clip_arg, contrast_per_plane, fail, integer, is_given, number, read_args, select_planes)
 from common.frames cimport clamp_to_clip, new_output, plane_height, plane_width
 from common.pixels cimport PLANES, Pixels
 from common.scratch cimport Scratch, free_scratch, give_scratch, take_scratch
@@ -162,22 +162,6 @@ cdef void read_steps(Args *a, double time, double speed, Diffusivity kind, bint 
         e.plane[p].diffusion.steered = steered
 
 
-cdef void read_contrasts(Args *a, int planes, Evolution *e) noexcept nogil:
-    cdef char text[MESSAGE]
-    cdef double k[PLANES]
-    cdef double given
-    cdef int p
-    for p in range(a.api.mapNumElements(a.given, b"k")):
-        given = a.api.mapGetFloat(a.given, b"k", p, NULL)
-        if given != 0 and not 0.001 <= given <= 10000:
-            snprintf(text, MESSAGE, b"k must be 0 (chosen from each picture) or 0.001...10000, got %.10g.", given)
-            fail(a, text)
-    per_plane(a, b"k", planes, 8, 0, 10000, k)
-    for p in range(PLANES):
-        e.plane[p].contrast = k[p]
-        e.plane[p].automatic = k[p] == 0
-
-
 cdef int full_planes(const VSVideoInfo *vi) noexcept nogil:
     """Which planes have the size of the first: a bit for each."""
     if vi.format.subSamplingW == 0 and vi.format.subSamplingH == 0:
@@ -215,7 +199,7 @@ cdef void read_steering(Args *a, Diffuse *d, Diffusivity kind) noexcept nogil:
     e.steered = e.guided or coupled or presmooth > 0
     if e.steered and kind == LINEAR:
         fail(a, b"diffusivity linear has nothing to steer: leave out presmooth, guide and coupled.")
-    if not describe_heat(&e.presmooth, 0.5 * presmooth * presmooth):
+    if not describe_heat(&e.presmooth, 0.5 * presmooth * presmooth, 1e-7):
         fail(a, b"out of memory.")
     if a.failed:
         return
@@ -232,6 +216,7 @@ cdef void create(const VSMap *given, VSMap *out, void *user, VSCore *core, const
     cdef Evolution *e
     cdef VSFilterDependency needs[2]
     cdef const char *names[DIFFUSIVITIES]
+    cdef double k[PLANES]
     cdef double time
     cdef double speed = 1
     cdef double edge = 1
@@ -244,7 +229,7 @@ cdef void create(const VSMap *given, VSMap *out, void *user, VSCore *core, const
     d.clip = clip_arg(&a, b"clip", &d.pixels)
     d.vi = api.getVideoInfo(d.clip)
     time = number(&a, b"time", 2, 0, 10000)
-    read_contrasts(&a, d.vi.format.numPlanes, e)
+    contrast_per_plane(&a, b"k", d.vi.format.numPlanes, 8, k)
     names[<int>LINEAR] = b"linear"
     names[<int>EXP] = b"exp"
     names[<int>RATIONAL] = b"rational"
@@ -261,7 +246,7 @@ cdef void create(const VSMap *given, VSMap *out, void *user, VSCore *core, const
     read_steering(&a, d, <Diffusivity>kind)
     read_steps(&a, time, speed, <Diffusivity>kind, e.steered, e)
     select_planes(&a, d.vi.format.numPlanes, d.process)
-    if not describe_heat(&e.heat, time if e.scheme == EXACT else 0):
+    if not describe_heat(&e.heat, time if e.scheme == EXACT else 0, 4e-6):
         fail(&a, b"out of memory.")
     if a.failed:
         free_instance(d, core, api)
@@ -274,7 +259,9 @@ cdef void create(const VSMap *given, VSMap *out, void *user, VSCore *core, const
         e.plane[p].process = d.process[p]
         e.plane[p].width = plane_width(d.vi, p)
         e.plane[p].height = plane_height(d.vi, p)
-        set_contrast(&e.plane[p].diffusion, e.plane[p].contrast * e.contrast_unit)
+        e.plane[p].contrast = k[p]
+        e.plane[p].automatic = k[p] == 0
+        set_contrast(&e.plane[p].diffusion, k[p] * e.contrast_unit)
         d.reports = d.reports or (d.process[p] and e.plane[p].automatic)
     lay_scratch(e)
     d.scratch.size = e.size * sizeof(float)

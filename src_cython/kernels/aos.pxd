@@ -19,8 +19,7 @@ from libc.string cimport memcpy, memset
 
 from common.c cimport crow, maxf, minf, row
 from common.pixels cimport Pixels, load_row, store_row
-from kernels.diffuse cimport Diffusion, edge_row, mean_row, row_floats, GHOST
-from kernels.diffusivity cimport LINEAR
+from kernels.diffuse cimport Diffusion, edge_row, mean_row, plane_floats, row_floats
 
 
 cdef enum:
@@ -57,7 +56,7 @@ cdef inline Lines lay_lines(int length, float *memory) noexcept nogil:
 
 cdef inline size_t aos_floats(int width, int height) noexcept nogil:
     """The scratch that aos_plane needs: two planes, and the lines of one panel."""
-    return 2 * height * row_floats(width) + 4 * <size_t>(max(width, height) + 2) * LANES
+    return 2 * plane_floats(width, height) + 4 * <size_t>(max(width, height) + 2) * LANES
 
 
 # One place of all lines

@@ -217,6 +217,10 @@ cdef inline size_t row_floats(int width) noexcept nogil:
     return ((width + 15) // 16) * 16 + 2 * GHOST
 
 
+cdef inline size_t plane_floats(int width, int height) noexcept nogil:
+    return <size_t>height * row_floats(width)
+
+
 cdef inline int rows_of_cycle(const Diffusion *d) noexcept nogil:
     """Three rows a step, and for a cycle the diffusivities of two edges a pixel, until its last step has used them."""
     return 3 * d.steps.length + (2 * (d.steps.length + 2) + d.steps.length if frozen(d) else 0)

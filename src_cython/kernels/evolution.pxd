@@ -10,7 +10,7 @@ from libc.stddef cimport ptrdiff_t, size_t
 from common.pixels cimport PLANES, Pixels, working_pixels
 from kernels.aos cimport aos_floats, aos_plane
 from kernels.diffuse cimport (
-    GHOST, Diffusion, diffuse_plane, row_floats, scratch_floats, set_contrast, set_ghosts)
+    GHOST, Diffusion, diffuse_plane, plane_floats, row_floats, scratch_floats, set_contrast, set_ghosts)
 from kernels.diffusivity cimport diffusivity_row
 from kernels.heat cimport Heat, heat_floats, heat_plane
 from kernels.steering cimport (
@@ -75,10 +75,6 @@ cdef inline Diffusion diffusion_of_call(const Evolution *e, int p) noexcept nogi
     if evolves(e):
         d.steps.cycles = 1
     return d
-
-
-cdef inline size_t plane_floats(int width, int height) noexcept nogil:
-    return <size_t>height * row_floats(width)
 
 
 cdef inline void lay_scratch(Evolution *e) noexcept nogil:

@@ -2,7 +2,7 @@
 
 It multiplies the cosine mode of eigenvalue -lambda by e^(-lambda*t), and it is what a Gaussian of standard deviation
 sqrt(2t) is on a grid: its variance is 2t exactly, and twice a time t is a time 2t (Lindeberg 1990). What reaches
-further than the radius weighs less than 4e-6.
+further than the radius is given to the last neighbours.
 
 A plane goes through in blocks of rows. A row is weighed along itself as it comes; across rows, panels of `LANES`
 columns are, in which one row follows another directly: both axes are the same loop, over neighbours `stride` apart, and
@@ -61,8 +61,11 @@ cdef inline void heat_weights(double time, double *values, int orders) noexcept 
         values[n] /= total
 
 
-cdef inline bint describe_heat(Heat *h, double time) noexcept nogil:
-    """Diffusion for a time >= 0. False: out of memory. `free_heat` afterwards, in any case."""
+cdef inline bint describe_heat(Heat *h, double time, double tail) noexcept nogil:
+    """Diffusion for a time >= 0, with less than `tail` beyond the radius: 1e-7, a rounding, for what is differentiated.
+
+    False: out of memory. `free_heat` afterwards, in any case.
+    """
     cdef int orders = <int>(10 * sqrt(2 * time)) + 40
     cdef double *values = <double *>malloc(orders * sizeof(double))
     cdef double rest = 0
@@ -76,7 +79,7 @@ cdef inline bint describe_heat(Heat *h, double time) noexcept nogil:
     if time > 0:
         heat_weights(time, values, orders)
         n = orders - 1
-        while n > 0 and rest + 2 * values[n] <= 4e-6:
+        while n > 0 and rest + 2 * values[n] <= tail:
             rest += 2 * values[n]
             n -= 1
         h.radius = (n + TAPS - 1) // TAPS * TAPS
