@@ -637,7 +637,8 @@ def test_contrast_from_the_picture(
 ) -> None:
     """1.4826 MAD of the steering gradients before the first step; the picture is what that contrast makes of it.
 
-    Within 1e-5, and where the gradients that smoothing leaves are small, within 2^-21 of white.
+    Within 1e-5, and where the gradients that smoothing leaves are small, within 2^-21 of white. That may be 1e-4 of a
+    contrast as small, and so of the diffusivities: hence the bound on the picture.
     """
     video = Video(name, *size)
     frames, guides = random_frames(rng, video, 2), random_frames(rng, video, 2)
@@ -653,7 +654,7 @@ def test_contrast_from_the_picture(
         assert found is not None
         wanted, _ = diffuse_frame(frame, video, {**args, "k": found}, guide)
         for p in video.planes:
-            assert relative(read_frame(out, n)[p], wanted[p]) < 2e-5 * max(1.0, float(np.ptp(frame[p])))
+            assert relative(read_frame(out, n)[p], wanted[p]) < 5e-5 * max(1.0, float(np.ptp(frame[p])))
     assert reported(out, 0) != reported(out, 1)
 
 

@@ -22,7 +22,7 @@ cdef struct Scratch:
 cdef inline void *aligned_memory(size_t size) noexcept nogil:
     """Memory that starts on a cache line, NULL if there is none."""
     cdef void *memory = NULL
-    if posix_memalign(&memory, 64, size) != 0:
+    if posix_memalign(&memory, 64, max(size, <size_t>1)) != 0:  # of none, NULL would be an answer
         return NULL
     return memory
 

@@ -149,7 +149,7 @@ cdef void read_steps(Args *a, double time, double speed, Diffusivity kind, bint 
         s = equal_steps(speed * time, steps if steps > 0 else accurate_euler_steps(speed * time))
         if steps > 0 and steps < fewest:
             snprintf(text, MESSAGE, b"steps must be at least %d for scheme explicit to be stable at time %.10g, "
-                     b"got %d: take more steps or scheme fed.", fewest, time, steps)
+                     b"got %d: take more steps (0: as many as needed) or scheme fed.", fewest, time, steps)
             fail(a, text)
     elif scheme == AOS:
         s = equal_steps(speed * time, steps if steps > 0 else accurate_aos_steps(speed * time))
@@ -260,7 +260,7 @@ cdef void create(const VSMap *given, VSMap *out, void *user, VSCore *core, const
         e.plane[p].width = plane_width(d.vi, p)
         e.plane[p].height = plane_height(d.vi, p)
         e.plane[p].contrast = k[p]
-        e.plane[p].automatic = k[p] == 0
+        e.plane[p].automatic = k[p] == 0 and kind != LINEAR
         set_contrast(&e.plane[p].diffusion, k[p] * e.contrast_unit)
         d.reports = d.reports or (d.process[p] and e.plane[p].automatic)
     lay_scratch(e)

@@ -19,7 +19,7 @@ from libc.string cimport memcpy, memset
 
 from common.c cimport crow, maxf, minf, row
 from common.pixels cimport Pixels, load_row, store_row
-from kernels.diffuse cimport Diffusion, edge_row, mean_row, plane_floats, row_floats
+from kernels.diffuse cimport Diffusion, edge_diffusivities, mean_diffusivities, plane_floats, row_floats
 
 
 cdef enum:
@@ -143,7 +143,7 @@ cdef inline void solve_lines(const Lines *l, float strength) noexcept nogil:
     memset(none, 0, sizeof(none))
     memset(top_r, 0, sizeof(top_r))
     memset(bottom_r, 0, sizeof(bottom_r))
-    mean_row(base, l.u + (last - half) * LANES, l.u + half * LANES, LANES)
+    mean_diffusivities(base, l.u + (last - half) * LANES, l.u + half * LANES, LANES)
     choose_base(base, l.u, l.u + last * LANES)
     for i in range(half):
         j = last - i
@@ -176,9 +176,9 @@ cdef inline void set_edges(const Lines *l, const Diffusion *d) noexcept nogil:
     """From pixels, or in the steered case from the pixels' diffusivities in l.p."""
     cdef int n = (l.length - 1) * LANES
     if d.steered:
-        mean_row(l.g + LANES, l.p, l.p + LANES, n)
+        mean_diffusivities(l.g + LANES, l.p, l.p + LANES, n)
     else:
-        edge_row(l.g + LANES, l.u, l.u + LANES, n, d)
+        edge_diffusivities(l.g + LANES, l.u, l.u + LANES, n, d)
     memset(l.g + l.length * LANES, 0, LANES * sizeof(float))
 
 

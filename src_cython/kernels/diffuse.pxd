@@ -26,7 +26,7 @@ from kernels.diffusivity cimport CHARBONNIER, LINEAR, RATIONAL, Diffusivity, dif
 
 cdef enum:
     GHOST = 16             # floats before and after a row: one is used, the rest keeps rows aligned
-    WIDE = 32768           # a difference, on the working scale, that only float pictures can have
+    WIDE = 32768           # a difference, on the working scale, that only float pictures can have: 128 times white
     CACHE = 512 * 1024     # bytes of rows that a wavefront may hold before the steps are split into several passes
 
 
@@ -106,13 +106,13 @@ cdef inline void squared_differences(row d2, crow a, crow b, int n) noexcept nog
         d2[x] = (b[x] - a[x]) * (b[x] - a[x])
 
 
-cdef inline void edge_row(row g, crow a, crow b, int n, const Diffusion *d) noexcept nogil:
+cdef inline void edge_diffusivities(row g, crow a, crow b, int n, const Diffusion *d) noexcept nogil:
     """The diffusivities of the edges from a[x] to b[x]."""
     squared_differences(g, a, b, n)
     diffusivity_row(g, n, d.kind, d.contrast2)
 
 
-cdef inline void mean_row(row g, crow a, crow b, int n) noexcept nogil:
+cdef inline void mean_diffusivities(row g, crow a, crow b, int n) noexcept nogil:
     """The diffusivities of the edges between pixels whose diffusivities are a[x] and b[x]."""
     cdef int x
     for x in range(n):  # hot
@@ -134,7 +134,7 @@ cdef inline void linear_row(
         dst[x] = prev[x] + alpha * ((mid[x] - prev[x]) + tau * linear_flow(up, mid, down, x))
 
 
-cdef inline void edge_row_step(
+cdef inline void stored_row(
         row dst, crow prev, crow mid, crow down, crow across, crow below, row flux, int n, float tau,
         float alpha) noexcept nogil:
     """flux: what flows from each pixel of the row above; in the end, what flows from each pixel to the row below."""
@@ -154,7 +154,7 @@ cdef inline void linear_euler_row(row dst, crow up, crow mid, crow down, int n, 
         dst[x] = mid[x] + tau * linear_flow(up, mid, down, x)
 
 
-cdef inline void edge_euler_row(
+cdef inline void stored_euler_row(
         row dst, crow mid, crow down, crow across, crow below, row flux, int n, float tau) noexcept nogil:
     cdef int x
     cdef float u, horizontal, vertical
@@ -186,7 +186,7 @@ cdef inline void rational_euler_row(
         vertical = t * bs + s * bt
         bw = bw * be
         bt = bt * bs
-        dst[x] = u + strength * (horizontal * bt + vertical * bw) / (bw * bt)
+        dst[x] = u + strength * ((horizontal * bt + vertical * bw) / (bw * bt))
 
 
 cdef inline float rational_flow(float d, float c) noexcept nogil:
@@ -195,7 +195,10 @@ cdef inline float rational_flow(float d, float c) noexcept nogil:
 
 cdef inline void rational_euler_row_wide(
         row dst, crow up, crow mid, crow down, int n, float tau, float c) noexcept nogil:
-    """The same for contrasts so large that the product of the four denominators would overflow."""
+    """The same for differences so large that the product of the four denominators would overflow.
+
+    From the row on where a pixel is 64 times white: such a picture's symmetries hold within rounding, not to the byte.
+    """
     cdef int x
     cdef float u
     cdef float strength = tau * c
@@ -222,8 +225,9 @@ cdef inline size_t plane_floats(int width, int height) noexcept nogil:
 
 
 cdef inline int rows_of_cycle(const Diffusion *d) noexcept nogil:
-    """Three rows a step, and for a cycle the diffusivities of two edges a pixel, until its last step has used them."""
-    return 3 * d.steps.length + (2 * (d.steps.length + 2) + d.steps.length if frozen(d) else 0)
+    """Three rows a step; if diffusivities are stored, those of two edges a pixel until the cycle's last step has used
+    them, and a row of fluxes for each step."""
+    return (6 if frozen(d) else 3) * d.steps.length
 
 
 cdef inline int cycles_of_pass(int width, const Diffusion *d) noexcept nogil:
@@ -266,14 +270,13 @@ cdef inline void run_pass(
     cdef int levels = cycles * length
     cdef bint stored = frozen(d)
     cdef bint fused = d.kind == RATIONAL and not stored
-    cdef int edges = length + 2
     cdef float *u = rows + GHOST
     cdef float *last = u + 3 * levels * pitch
     cdef float *g = last + pitch
     cdef float *across = g
     cdef float *downward = g
     cdef float *below = g
-    cdef float *fluxes = g + 2 * edges * cycles * pitch
+    cdef float *fluxes = g + 2 * length * cycles * pitch
     cdef float *flux = g
     cdef float *out
     cdef const float *given
@@ -306,22 +309,22 @@ cdef inline void run_pass(
             cycle = (step - 1) // length
             j = (step - 1) % length
             if stored:
-                across = g + (2 * edges * cycle + y % edges) * pitch
-                downward = g + (2 * edges * cycle + edges) * pitch
-                below = downward + (y % edges) * pitch
+                across = g + (2 * length * cycle + y % length) * pitch
+                downward = g + (2 * length * cycle + length) * pitch
+                below = downward + (y % length) * pitch
                 if j == 0 and d.steered:
                     given = steer + y * pitch
-                    mean_row(across - 1, given - 1, given, width + 1)
-                    mean_row(below, given, steer + min(y + 1, height - 1) * pitch, width)
+                    mean_diffusivities(across - 1, given - 1, given, width + 1)
+                    mean_diffusivities(below, given, steer + min(y + 1, height - 1) * pitch, width)
                 elif j == 0:
-                    edge_row(across - 1, mid - 1, mid, width + 1, d)
-                    edge_row(below, mid, down, width, d)
+                    edge_diffusivities(across - 1, mid - 1, mid, width + 1, d)
+                    edge_diffusivities(below, mid, down, width, d)
                 flux = fluxes + (step - 1) * pitch
                 if y == 0:
                     memset(flux, 0, width * sizeof(float))
             if d.steps.euler:
                 if stored:
-                    edge_euler_row(out, mid, down, across, below, flux, width, tau)
+                    stored_euler_row(out, mid, down, across, below, flux, width, tau)
                 elif d.kind == LINEAR:
                     linear_euler_row(out, up, mid, down, width, tau)
                 elif wide:
@@ -332,7 +335,7 @@ cdef inline void run_pass(
                 alpha = <float>((4.0 * j + 2) / (2.0 * j + 3))
                 prev = mid if j == 0 else u + (3 * (step - 2) + y % 3) * pitch
                 if stored:
-                    edge_row_step(out, prev, mid, down, across, below, flux, width, tau, alpha)
+                    stored_row(out, prev, mid, down, across, below, flux, width, tau, alpha)
                 else:
                     linear_row(out, prev, up, mid, down, width, tau, alpha)
             set_ghosts(out, width)

@@ -104,7 +104,8 @@ cdef inline void lay_scratch(Evolution *e) noexcept nogil:
             if steered_by >> p & 1:
                 area = max(area, plane_floats(e.steering_width[p], e.steering_height[p]))
                 work = max(work, gradient_floats(e.steering_width[p]))
-                work = max(work, heat_floats(e.steering_width[p], e.steering_height[p], &e.presmooth))
+                if e.presmooth.radius > 0:
+                    work = max(work, heat_floats(e.steering_width[p], e.steering_height[p], &e.presmooth))
     e.gradient = work
     e.smoothed = e.gradient + area
     e.size = e.smoothed + (area if e.presmooth.radius > 0 else 0)

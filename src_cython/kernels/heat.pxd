@@ -12,7 +12,7 @@ Rounding tells which axis came first. So that is the longer one, and for a squar
 transposed or rotated picture would give is the same bytes, transposed or rotated.
 """
 
-from libc.math cimport ceil, sqrt
+from libc.math cimport sqrt
 from libc.stddef cimport ptrdiff_t, size_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memmove, memset
@@ -76,7 +76,7 @@ cdef inline bint describe_heat(Heat *h, double time, double tail) noexcept nogil
     if values == NULL or h.weights == NULL:
         free(values)
         return False
-    if time > 0:
+    if time > 1e-8:  # or no neighbour weighs anything
         heat_weights(time, values, orders)
         n = orders - 1
         while n > 0 and rest + 2 * values[n] <= tail:

@@ -349,7 +349,7 @@ cdef inline void spread_plane(
     cdef int y, i, source, ring_row, start, n
     if in_place:
         loaded.scale = 1
-    if base == 0:
+    if base == 0 and t.count > 0:
         base = -0.0  # what is added to it stays what it is, a negative zero too
     for i in range(t.rows):
         held[i] = -1

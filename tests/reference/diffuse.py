@@ -169,9 +169,9 @@ def euler_step(u: Real, g: Conductances, tau: float, fastest: float = 1.0) -> Re
 def cycle_length(time: float, fastest: float = 1.0) -> int:
     """Steps of one FED cycle that covers `time`: n = ceil(sqrt(3 t / tau_max + 1/4) - 1/2), at least 1.
 
-    tau_max is 1/4 over the largest g.
+    tau_max is 1/4 over the largest g. A whole number is that number, whatever rounding makes of it.
     """
-    return max(1, math.ceil(math.sqrt(3.0 * time * fastest / TAU_MAX + 0.25) - 0.5))
+    return max(1, math.ceil(math.sqrt(3.0 * (time * fastest) / TAU_MAX + 0.25) - 0.5 - 1e-12))
 
 
 def fsi_cycle(u: Real, g: Conductances, time: float, fastest: float = 1.0) -> Real:
