@@ -420,8 +420,8 @@ def diffuse_rows() -> Iterator[Row]:
     )
     yield Row(
         "Diffuse-opencv",
-        "cv2.ximgproc.anisotropicDiffusion, 8-bit, a third of its three channels; rational, 10 explicit steps, GRAYS",
-        ours(TEN_STEPS, gray),
+        "cv2.ximgproc.anisotropicDiffusion, a third of its three channels; rational, 10 explicit steps, GRAY8",
+        ours(TEN_STEPS, lambda: source(vs.GRAY8, 160)),
         opencv_diffusion,
     )
     yield Row(

@@ -20,13 +20,13 @@ from libc.stddef cimport ptrdiff_t, size_t
 from libc.string cimport memset
 
 from common.c cimport bits_of_float, crow, row
-from common.pixels cimport Pixels, load_row, store_row, working_pixels
+from common.pixels cimport SINGLE, Pixels, load_row, store_row, working_pixels
 from kernels.diffusivity cimport CHARBONNIER, LINEAR, RATIONAL, Diffusivity, diffusivity_row
 
 
 cdef enum:
     GHOST = 16             # floats before and after a row: one is used, the rest keeps rows aligned
-    WIDE = 32768           # a difference, on the working scale, that only float pictures can have: 128 times white
+    WIDE = 1 << 28         # a difference, on the working scale, that only float pictures can have: 2^20 times white
     CACHE = 512 * 1024     # bytes of rows that a wavefront may hold before the steps are split into several passes
 
 
@@ -106,10 +106,20 @@ cdef inline void squared_differences(row d2, crow a, crow b, int n) noexcept nog
         d2[x] = (b[x] - a[x]) * (b[x] - a[x])
 
 
+cdef inline void rational_diffusivities(row g, crow a, crow b, int n, float c) noexcept nogil:
+    """What squared_differences and diffusivity_row do one after the other, at once: most of all diffusion is this."""
+    cdef int x
+    for x in range(n):  # hot
+        g[x] = c / (c + (b[x] - a[x]) * (b[x] - a[x]))
+
+
 cdef inline void edge_diffusivities(row g, crow a, crow b, int n, const Diffusion *d) noexcept nogil:
     """The diffusivities of the edges from a[x] to b[x]."""
-    squared_differences(g, a, b, n)
-    diffusivity_row(g, n, d.kind, d.contrast2)
+    if d.kind == RATIONAL:
+        rational_diffusivities(g, a, b, n, d.contrast2)
+    else:
+        squared_differences(g, a, b, n)
+        diffusivity_row(g, n, d.kind, d.contrast2)
 
 
 cdef inline void mean_diffusivities(row g, crow a, crow b, int n) noexcept nogil:
@@ -168,9 +178,12 @@ cdef inline void stored_euler_row(
 
 cdef inline void rational_euler_row(
         row dst, crow up, crow mid, crow down, int n, float tau, float c) noexcept nogil:
-    """An Euler step with g = c/(c + d2). The four quotients share one denominator: one division a pixel, not four."""
+    """An Euler step with g = c/(c + d2). Opposite neighbours share a denominator: two divisions a pixel, not four.
+
+    (All four could share one, but that takes more multiplications than the division saves.)
+    """
     cdef int x
-    cdef float u, w, e, s, t, bw, be, bs, bt, horizontal, vertical
+    cdef float u, w, e, s, t, bw, be, bs, bt
     cdef float strength = tau * c
     for x in range(n):  # hot
         u = mid[x]
@@ -182,11 +195,7 @@ cdef inline void rational_euler_row(
         be = c + e * e
         bt = c + t * t
         bs = c + s * s
-        horizontal = w * be + e * bw
-        vertical = t * bs + s * bt
-        bw = bw * be
-        bt = bt * bs
-        dst[x] = u + strength * ((horizontal * bt + vertical * bw) / (bw * bt))
+        dst[x] = u + strength * ((w * be + e * bw) / (bw * be) + (t * bs + s * bt) / (bt * bs))
 
 
 cdef inline float rational_flow(float d, float c) noexcept nogil:
@@ -195,9 +204,9 @@ cdef inline float rational_flow(float d, float c) noexcept nogil:
 
 cdef inline void rational_euler_row_wide(
         row dst, crow up, crow mid, crow down, int n, float tau, float c) noexcept nogil:
-    """The same for differences so large that the product of the four denominators would overflow.
+    """The same for differences so large that the product of two denominators would overflow.
 
-    From the row on where a pixel is 64 times white: such a picture's symmetries hold within rounding, not to the byte.
+    From the row on where a pixel is 2^19 times white: such a picture is symmetric within rounding, not to the byte.
     """
     cdef int x
     cdef float u
@@ -235,11 +244,12 @@ cdef inline int cycles_of_pass(int width, const Diffusion *d) noexcept nogil:
     return min(max(1, fit), d.steps.cycles)
 
 
-cdef inline size_t scratch_floats(int width, int height, const Diffusion *d) noexcept nogil:
-    """What diffuse_plane needs: the wavefront's rows, and a plane between passes if there are several."""
+cdef inline size_t scratch_floats(
+        int width, int height, const Diffusion *d, const Pixels *dst_pixels) noexcept nogil:
+    """What diffuse_plane needs: the wavefront's rows, and between several passes a plane, unless dst holds floats."""
     cdef int cycles = cycles_of_pass(width, d)
     cdef size_t rows = <size_t>rows_of_cycle(d) * cycles + 1
-    if cycles < d.steps.cycles:
+    if cycles < d.steps.cycles and dst_pixels.sample != SINGLE:
         rows += height
     return rows * row_floats(width)
 
@@ -353,15 +363,18 @@ cdef inline void diffuse_plane(
     cdef int done = 0
     cdef int cycles
     cdef Pixels working = working_pixels()
-    cdef ptrdiff_t pitch = row_floats(width) * sizeof(float)
-    cdef float *plane = scratch + (<size_t>rows_of_cycle(d) * fit + 1) * row_floats(width)
+    # Between passes: in dst, if that rounds nothing.
+    cdef bint there = dst_pixels.sample == SINGLE
+    cdef void *plane = dst if there else scratch + (<size_t>rows_of_cycle(d) * fit + 1) * row_floats(width)
+    cdef ptrdiff_t pitch = dst_stride if there else <ptrdiff_t>(row_floats(width) * sizeof(float))
+    cdef const Pixels *pixels = dst_pixels if there else &working
+    cdef bint first, last
     while done < d.steps.cycles:
         cycles = min(fit, d.steps.cycles - done)
+        first = done == 0
+        last = done + cycles == d.steps.cycles
         run_pass(
-            dst if done + cycles == d.steps.cycles else plane,
-            dst_stride if done + cycles == d.steps.cycles else pitch,
-            dst_pixels if done + cycles == d.steps.cycles else &working,
-            src if done == 0 else plane, src_stride if done == 0 else pitch,
-            src_pixels if done == 0 else &working,
+            dst if last else plane, dst_stride if last else pitch, dst_pixels if last else pixels,
+            src if first else plane, src_stride if first else pitch, src_pixels if first else pixels,
             width, height, cycles, d, steer, scratch)
         done += cycles

@@ -96,7 +96,7 @@ cdef inline void lay_scratch(Evolution *e) noexcept nogil:
             work = max(work, aos_floats(plane.width, plane.height))
         else:
             # A narrow plane may need more than a wide one: more steps fit into one pass.
-            work = max(work, scratch_floats(plane.width, plane.height, &d))
+            work = max(work, scratch_floats(plane.width, plane.height, &d, e.pixels))
     if measures(e):
         for p in range(e.planes):
             steered_by |= e.plane[p].steered_by if e.plane[p].process else 0
