@@ -39,8 +39,8 @@ from command_support import (
     wait_for,
 )
 from vs_vdiff import ffmpeg, interrupt, plugin
-from vs_vdiff.encode import Output
 from vs_vdiff.errors import CommandError
+from vs_vdiff.output import Output
 
 CHAIN = "diffuse=time=4:k=6,decay=mode=max:halflife=5,diffblend=alpha=0.4"
 FAST = ("--", "-preset", "ultrafast")

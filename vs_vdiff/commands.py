@@ -7,7 +7,7 @@ import click
 import vapoursynth as vs
 
 from vs_vdiff import __version__, chain, ffmpeg, plugin
-from vs_vdiff.encode import Output, carries_audio, check_arguments, encode
+from vs_vdiff.encode import carries_audio, check_arguments, check_output, encode
 from vs_vdiff.progress import make_reporter
 from vs_vdiff.source import open_source
 
@@ -43,7 +43,7 @@ def run(encoder: list[str], source: Path, target: Path, vf: str, overwrite: bool
     INPUT its input 1; for a script, "-- -i music.flac -map 1:a" adds the first. With a -map of yours, no audio is
     mapped for you.
     """
-    output = Output.check(target, source, overwrite)
+    output = check_output(target, source, overwrite)
     plugin.load()
     filters = chain.parse(vf) if vf else []
     ffmpeg.find()

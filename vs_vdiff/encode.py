@@ -2,16 +2,12 @@
 
 import math
 import mimetypes
-import os
 import re
 import signal
-import stat
 import subprocess
 import threading
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import IO
@@ -20,10 +16,11 @@ import vapoursynth as vs
 
 from vs_vdiff import ffmpeg, interrupt, pixels
 from vs_vdiff.errors import CommandError, UsageError, one_line
+from vs_vdiff.output import Output, hidden_folder
 from vs_vdiff.progress import Reporter
 from vs_vdiff.source import Source
 
-__all__ = ["Output", "carries_audio", "check_arguments", "encode"]
+__all__ = ["carries_audio", "check_arguments", "check_output", "encode"]
 
 # What players of these take is narrower than what FFmpeg puts into them.
 PLAYABLE = {".mp4", ".m4v", ".mov"}
@@ -44,79 +41,18 @@ SPECIAL = re.compile(r"10|12|16|4:?[024]:?[024]")  # depths and subsamplings in 
 SEVERAL_FILES = (".m3u8", ".mpd")
 
 
-@dataclass(frozen=True)
-class Output:
-    """The file to be made, checked before any work."""
+def check_output(name: Path, source: Path, overwrite: bool) -> Output:
+    """Refuse a video that could not be written at the end, or must not be.
 
-    path: Path
-    overwrite: bool
-
-    @classmethod
-    def check(cls, name: Path, source: Path, overwrite: bool) -> "Output":
-        """Refuse what could not be written at the end, or must not be.
-
-        Raises:
-            CommandError: The message says why.
-        """
-        if str(name) == "-":
-            raise CommandError("the output must be a file; to pipe frames, use vspipe with a .vpy script")
-        is_picture = (mimetypes.guess_type(name.name)[0] or "").startswith("image/")
-        if name.suffix.lower() in SEVERAL_FILES or (is_picture and re.search(r"%\d*d", name.name)):
-            raise CommandError(f"{name}: the output is to be one file")
-        path = Path(os.path.realpath(name))  # a link stays a link: its target is what is written
-        try:
-            mode = path.stat().st_mode
-        except FileNotFoundError:
-            pass
-        except OSError as error:
-            raise CommandError(f"{name}: {error.strerror}") from error
-        else:
-            if stat.S_ISDIR(mode):
-                raise CommandError(f"{name} is a folder")
-            if not stat.S_ISREG(mode):
-                raise CommandError(f"{name} is not a regular file")
-            if source.exists() and path.samefile(source):
-                raise CommandError(f"{name}: input and output are the same file")
-            if not overwrite:
-                raise CommandError(f"{name} exists already; --overwrite (-y) replaces it")
-        if not path.parent.is_dir():
-            raise CommandError(f"{name}: the folder {path.parent} does not exist")
-        if not os.access(path.parent, os.W_OK | os.X_OK):
-            raise CommandError(f"{name}: the folder {path.parent} is not writable")
-        return cls(path, overwrite)
-
-    def publish(self, folder: Path) -> None:
-        """Give the finished file its name, in one step."""
-        made = [each.name for each in folder.iterdir()]
-        if made != [self.path.name]:
-            what = f"several files ({', '.join(sorted(made)[:3])}, ...)" if made else "nothing"
-            raise CommandError(f"{self.path.name}: FFmpeg wrote {what}, but the output is to be one file")
-        finished = folder / self.path.name
-        try:
-            with interrupt.ending:  # a signal comes before or after
-                if self.overwrite:
-                    finished.replace(self.path)
-                else:
-                    rename_without_replacing(finished, self.path)
-        except FileExistsError as error:
-            raise CommandError(f"{self.path} appeared meanwhile; it was not touched") from error
-        except OSError as error:
-            raise CommandError(f"{self.path}: {error.strerror}") from error
-
-
-def rename_without_replacing(source: Path, target: Path) -> None:
-    """Rename, but fail if the target exists, even if it came this very moment."""
-    try:
-        target.hardlink_to(source)
-    except FileExistsError:
-        raise
-    except OSError:  # a file system without hard links: claim the name, then replace the claim
-        target.touch(exist_ok=False)
-        try:
-            source.replace(target)
-        except OSError:
-            target.unlink()
-            raise
+    Raises:
+        CommandError: The message says why.
+    """
+    if str(name) == "-":
+        raise CommandError("the output must be a file; to pipe frames, use vspipe with a .vpy script")
+    is_picture = (mimetypes.guess_type(name.name)[0] or "").startswith("image/")
+    if name.suffix.lower() in SEVERAL_FILES or (is_picture and re.search(r"%\d*d", name.name)):
+        raise CommandError(f"{name}: the output is to be one file")
+    return Output.check(name, source, overwrite)
 
 
 def check_arguments(arguments: Sequence[str]) -> None:
@@ -160,18 +96,16 @@ def encode(source: Source, output: Output, arguments: Sequence[str], reporter: R
         with interrupt.held(lambda: ffmpeg.spawn([*command, str(unfinished)], subprocess.PIPE), ffmpeg.end) as process:
             messages = feed(clip, process, reporter)
             finish(process, [line.replace(str(unfinished), output.path.name) for line in messages], reporter)
+        check_made(folder, output.path.name)
         output.publish(folder)
 
 
-@contextmanager
-def hidden_folder(output: Path) -> Iterator[Path]:
-    """Hold a folder beside the output, on the same file system, for FFmpeg to write to."""
-    with ExitStack() as stack:
-        try:
-            folder = stack.enter_context(interrupt.temporary_folder(output.parent))
-        except OSError as error:
-            raise CommandError(f"{output}: the folder is not writable: {error.strerror}") from error
-        yield folder
+def check_made(folder: Path, name: str) -> None:
+    """Expect FFmpeg to have made this one file."""
+    made = [each.name for each in folder.iterdir()]
+    if made != [name]:
+        what = f"several files ({', '.join(sorted(made)[:3])}, ...)" if made else "nothing"
+        raise CommandError(f"{name}: FFmpeg wrote {what}, but the output is to be one file")
 
 
 def first_properties(clip: vs.VideoNode) -> vs.FrameProps:
