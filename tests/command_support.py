@@ -58,13 +58,13 @@ def refused(result: Result, *parts: str, status: int = 1) -> None:
     assert result.returncode == status
 
 
-def start(*arguments: object, folder: Path, **options: Any) -> "subprocess.Popen[str]":
+def start(*arguments: object, folder: Path, command: str = "run", **options: Any) -> "subprocess.Popen[str]":
     """Start `vdiff run` in a session of its own; `end_started` ends it if it hangs."""
     process = subprocess.Popen(
-        [VDIFF, "run", *map(str, arguments)],
+        [VDIFF, command, *map(str, arguments)],
         cwd=folder,
         stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
+        stdout=options.pop("stdout", subprocess.DEVNULL),
         stderr=options.pop("stderr", subprocess.PIPE),
         text=True,
         start_new_session=True,

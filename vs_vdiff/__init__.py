@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from vs_vdiff.key_frames import format_keyframes, keyframes, write_keyframes
     from vs_vdiff.plugin import PluginNotFoundError, load
 
-__all__ = ["PluginNotFoundError", "__version__", "load"]
+__all__ = ["PluginNotFoundError", "__version__", "format_keyframes", "keyframes", "load", "write_keyframes"]
 
 __version__: str
 
@@ -24,6 +25,10 @@ def __getattr__(name: str) -> Any:
             return version("vapoursynth-vdiff")
         except PackageNotFoundError:  # a source checkout on the path
             return "0+source"
+    if name.endswith("keyframes") and name in __all__:
+        from vs_vdiff import key_frames
+
+        return getattr(key_frames, name)
     if name in __all__:
         from vs_vdiff import plugin
 

@@ -47,7 +47,11 @@ class Source:
     delay: float = 0.0
     """How many seconds the video starts after the file's earliest stream."""
     notes: list[str] = field(default_factory=list)
-    """What the user should know."""
+    """What the user should know of the pictures."""
+    left_out: list[str] = field(default_factory=list)
+    """And of what else is in the file."""
+    is_converted: bool = False
+    """Frames are not those of the file: their rate varied."""
 
     def with_clip(self, clip: vs.VideoNode) -> "Source":
         """Put another clip in the place of this one."""
@@ -98,8 +102,8 @@ def open_video(path: Path, name: str, status: Report) -> Source:
 
     notes = ["some packets of the input are damaged"] if facts.corrupt else []
     counts = {kind: facts.count(kind.capitalize()) for kind in ("subtitle", "attachment")}
-    if left_out := [f"{count} {kind} stream{'s' * (count > 1)}" for kind, count in counts.items() if count]:
-        notes.append(f"{' and '.join(left_out)} left out, unless a -map of yours takes them")
+    others = [f"{count} {kind} stream{'s' * (count > 1)}" for kind, count in counts.items() if count]
+    left_out = [f"{' and '.join(others)} left out, unless a -map of yours takes them"] if others else []
     # BestSource decodes the whole file to know its frames. The index it keeps makes opening it again quick.
     with interrupt.temporary_folder() as cache:
         # Mode 4 gives the index this very name; others make one out of the file's, which may become too long.
@@ -141,7 +145,7 @@ def open_video(path: Path, name: str, status: Report) -> Source:
     end = max(facts.reached, delay + clip.num_frames / clip.fps)
     if facts.announced - end > max(MISSING_SECONDS, MISSING_PART * facts.announced):
         raise CommandError(f"{name}: the file is truncated: it ends after {end:.1f} of {facts.announced:.1f} seconds")
-    return Source(clip, path, track, facts.count("Audio"), delay, notes)
+    return Source(clip, path, track, facts.count("Audio"), delay, notes, left_out, not is_constant)
 
 
 def as_list(value: Any) -> list[Any]:
