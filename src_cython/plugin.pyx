@@ -10,6 +10,7 @@ cdef extern from * nogil:
     void vdiff_register_diffblend(VSPlugin *, const VSPLUGINAPI *);
     void vdiff_register_diffuse(VSPlugin *, const VSPLUGINAPI *);
     void vdiff_register_morphology(VSPlugin *, const VSPLUGINAPI *);
+    void vdiff_register_scenedetect(VSPlugin *, const VSPLUGINAPI *);
     void vdiff_register_shock(VSPlugin *, const VSPLUGINAPI *);
     void vdiff_register_spread(VSPlugin *, const VSPLUGINAPI *);
     void vdiff_register_tensordiffuse(VSPlugin *, const VSPLUGINAPI *);
@@ -20,6 +21,7 @@ cdef extern from * nogil:
     void vdiff_register_diffblend(VSPlugin *plugin, const VSPLUGINAPI *api)
     void vdiff_register_diffuse(VSPlugin *plugin, const VSPLUGINAPI *api)
     void vdiff_register_morphology(VSPlugin *plugin, const VSPLUGINAPI *api)
+    void vdiff_register_scenedetect(VSPlugin *plugin, const VSPLUGINAPI *api)
     void vdiff_register_shock(VSPlugin *plugin, const VSPLUGINAPI *api)
     void vdiff_register_spread(VSPlugin *plugin, const VSPLUGINAPI *api)
     void vdiff_register_tensordiffuse(VSPlugin *plugin, const VSPLUGINAPI *api)
@@ -33,6 +35,7 @@ cdef public void VapourSynthPluginInit2(VSPlugin *plugin, const VSPLUGINAPI *api
     vdiff_register_diffblend(plugin, api)
     vdiff_register_diffuse(plugin, api)
     vdiff_register_morphology(plugin, api)
+    vdiff_register_scenedetect(plugin, api)
     vdiff_register_shock(plugin, api)
     vdiff_register_spread(plugin, api)
     vdiff_register_tensordiffuse(plugin, api)

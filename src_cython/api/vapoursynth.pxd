@@ -22,6 +22,7 @@ cdef extern from "VapourSynth4.h" nogil:
     int VAPOURSYNTH_API_VERSION
 
     enum VSColorFamily:
+        cfGray
         cfRGB
         cfYUV
 
@@ -37,9 +38,15 @@ cdef extern from "VapourSynth4.h" nogil:
         rpGeneral
         rpStrictSpatial
 
+    enum VSCacheMode:
+        cmForceEnable
+
     enum VSActivationReason:
         arInitial
         arAllFramesReady
+
+    enum VSMapAppendMode:
+        maReplace
 
     ctypedef struct VSVideoFormat:
         int colorFamily
@@ -83,11 +90,21 @@ cdef extern from "VapourSynth4.h" nogil:
         void (*createVideoFilter)(
             VSMap *out, const char *name, const VSVideoInfo *vi, VSFilterGetFrame get_frame, VSFilterFree free,
             int mode, const VSFilterDependency *dependencies, int count, void *instance, VSCore *core) noexcept nogil
+        VSNode *(*createVideoFilter2)(
+            const char *name, const VSVideoInfo *vi, VSFilterGetFrame get_frame, VSFilterFree free,
+            int mode, const VSFilterDependency *dependencies, int count, void *instance, VSCore *core) noexcept nogil
+        void (*setCacheMode)(VSNode *node, int mode) noexcept nogil
+        void (*setCacheOptions)(VSNode *node, int fixed, int frames, int history) noexcept nogil
 
+        VSNode *(*addNodeRef)(VSNode *node) noexcept nogil
         void (*freeNode)(VSNode *node) noexcept nogil
         const VSVideoInfo *(*getVideoInfo)(VSNode *node) noexcept nogil
         int (*getVideoFormatName)(const VSVideoFormat *format, char *buffer) noexcept nogil
+        int (*queryVideoFormat)(
+            VSVideoFormat *format, int family, int sample, int bits, int w, int h, VSCore *core) noexcept nogil
 
+        VSFrame *(*newVideoFrame)(
+            const VSVideoFormat *format, int width, int height, const VSFrame *prop_src, VSCore *core) noexcept nogil
         VSFrame *(*newVideoFrame2)(
             const VSVideoFormat *format, int width, int height, const VSFrame **plane_src, const int *planes,
             const VSFrame *prop_src, VSCore *core) noexcept nogil
@@ -111,4 +128,6 @@ cdef extern from "VapourSynth4.h" nogil:
         double (*mapGetFloat)(const VSMap *map, const char *key, int index, int *error) noexcept nogil
         const char *(*mapGetData)(const VSMap *map, const char *key, int index, int *error) noexcept nogil
         VSNode *(*mapGetNode)(const VSMap *map, const char *key, int index, int *error) noexcept nogil
+        int (*mapSetInt)(VSMap *map, const char *key, int64_t value, int append) noexcept nogil
+        int (*mapSetFloat)(VSMap *map, const char *key, double value, int append) noexcept nogil
         int (*mapSetFloatArray)(VSMap *map, const char *key, const double *values, int size) noexcept nogil

@@ -1,0 +1,297 @@
+"""SceneDetect: finds cuts, and marks the frames on both sides of them.
+
+Three nodes in a chain, of which the host keeps the results and merges requests, so that nothing is computed twice:
+
+    features    of each frame what is compared of it: a thumbnail or a histogram, as a row of floats
+    pairs       of each frame its change from the frames before and its motion, as a row of two floats
+    SceneDetect the frames of the clip with their scores and marks, from the pairs around them
+"""
+
+from libc.stdlib cimport calloc, free
+from libc.string cimport memset
+
+from api.vapoursynth cimport (
+    VSAPI, VSCore, VSFilterDependency, VSFilterGetFrame, VSFrame, VSFrameContext, VSMap, VSNode, VSPLUGINAPI, VSPlugin,
+    VSVideoInfo, arAllFramesReady, arInitial, cfGray, cfRGB, cmForceEnable, fmParallel, maReplace, rpGeneral,
+    rpStrictSpatial, stFloat)
+from common.args cimport Args, choice, clip_arg, fail, integer, number, read_args
+from common.frames cimport clamp_to_clip, new_output, request_between
+from common.pixels cimport PLANES, Pixels
+from common.scratch cimport Scratch, free_scratch, give_scratch, take_scratch
+from kernels.scenedetect cimport (
+    ADAPTIVE, HISTOGRAM, MAD, METRICS, MSE, Metric, Pair, add_change, add_feature, begin_feature, compare,
+    feature_length, feature_scratch, finish_feature, frames_after, frames_before, frames_near, is_cut, score,
+    usual_threshold)
+
+
+cdef enum:
+    LONGEST = 1000      # min_length
+    IN_FLIGHT = 64      # frames that are worked on at once may lie so far apart
+    WINDOW = 16         # frames that a pair is made of, at most
+    PAIR = 2            # floats
+    AROUND = 2 * LONGEST + 8
+
+
+cdef struct Stage:
+    VSNode *source
+    VSVideoInfo vi       # of what comes out
+    Pixels pixels        # of the clip, as all below
+    Metric metric
+    int planes           # that are compared, and count alike
+    int width
+    int height
+    Scratch scratch
+
+
+cdef struct SceneDetect:
+    VSNode *clip
+    VSNode *pairs
+    const VSVideoInfo *vi
+    Metric metric
+    double threshold
+    int min_length
+
+
+cdef const VSFrame *get_feature(
+        int n, int reason, void *instance, void **frame_data,
+        VSFrameContext *context, VSCore *core, const VSAPI *api) noexcept nogil:
+    cdef Stage *d = <Stage *>instance
+    cdef const VSFrame *src
+    cdef VSFrame *dst = NULL
+    cdef void *scratch
+    cdef float *feature
+    cdef int p
+    if reason == arInitial:
+        api.requestFrameFilter(n, d.source, context)
+        return NULL
+    if reason != arAllFramesReady:
+        return NULL
+
+    scratch = take_scratch(&d.scratch)
+    if scratch != NULL:
+        dst = api.newVideoFrame(&d.vi.format, d.vi.width, d.vi.height, NULL, core)
+    if dst == NULL:
+        api.setFilterError(b"SceneDetect: out of memory.", context)
+    else:
+        src = api.getFrameFilter(n, d.source, context)
+        feature = <float *>api.getWritePtr(dst, 0)
+        begin_feature(d.metric, feature)
+        for p in range(d.planes):
+            add_feature(
+                d.metric, feature, api.getReadPtr(src, p), api.getStride(src, p), d.width, d.height, &d.pixels,
+                d.planes, scratch)
+        finish_feature(d.metric, feature, d.width, d.height)
+        api.freeFrame(src)
+    if scratch != NULL:
+        give_scratch(&d.scratch, scratch)
+    return dst
+
+
+cdef Pair pair_of_features(const Stage *d, int n, VSFrameContext *context, const VSAPI *api) noexcept nogil:
+    cdef const VSFrame *frames[WINDOW]
+    cdef const float *features[WINDOW]
+    cdef int first = clamp_to_clip(n - frames_before(d.metric), &d.vi)
+    cdef int last = clamp_to_clip(n + frames_after(d.metric), &d.vi)
+    cdef Pair pair
+    cdef int m
+    for m in range(first, last + 1):
+        frames[m - first] = api.getFrameFilter(m, d.source, context)
+        features[m - first] = <const float *>api.getReadPtr(frames[m - first], 0)
+    pair = compare(d.metric, features, n - first, last - n, d.width, d.height)
+    for m in range(last - first + 1):
+        api.freeFrame(frames[m])
+    return pair
+
+
+cdef Pair pair_of_pixels(const Stage *d, int n, VSFrameContext *context, const VSAPI *api) noexcept nogil:
+    cdef const VSFrame *x = api.getFrameFilter(n, d.source, context)
+    cdef const VSFrame *r = api.getFrameFilter(n - 1, d.source, context)
+    cdef Pair pair
+    cdef int p
+    pair.change = pair.motion = 0
+    for p in range(d.planes):
+        add_change(
+            d.metric, &pair, api.getReadPtr(x, p), api.getStride(x, p), api.getReadPtr(r, p), api.getStride(r, p),
+            d.width, d.height, &d.pixels, d.planes)
+    api.freeFrame(x)
+    api.freeFrame(r)
+    return pair
+
+
+cdef const VSFrame *get_pair(
+        int n, int reason, void *instance, void **frame_data,
+        VSFrameContext *context, VSCore *core, const VSAPI *api) noexcept nogil:
+    cdef Stage *d = <Stage *>instance
+    cdef VSFrame *dst
+    cdef Pair *pair
+    if reason == arInitial:
+        request_between(
+            clamp_to_clip(n - frames_before(d.metric), &d.vi), clamp_to_clip(n + frames_after(d.metric), &d.vi),
+            d.source, context, api)
+        return NULL
+    if reason != arAllFramesReady:
+        return NULL
+
+    dst = api.newVideoFrame(&d.vi.format, d.vi.width, d.vi.height, NULL, core)
+    if dst == NULL:
+        api.setFilterError(b"SceneDetect: out of memory.", context)
+        return NULL
+    pair = <Pair *>api.getWritePtr(dst, 0)
+    if n == 0:
+        pair.change = pair.motion = 0
+    elif feature_length(d.metric) > 0:
+        pair[0] = pair_of_features(d, n, context, api)
+    else:
+        pair[0] = pair_of_pixels(d, n, context, api)
+    return dst
+
+
+cdef int around(const SceneDetect *d) noexcept nogil:
+    """Frames on each side whose pairs decide over a frame."""
+    return d.min_length - 1 + frames_near(d.metric)
+
+
+cdef const VSFrame *get_frame(
+        int n, int reason, void *instance, void **frame_data,
+        VSFrameContext *context, VSCore *core, const VSAPI *api) noexcept nogil:
+    cdef SceneDetect *d = <SceneDetect *>instance
+    cdef int first = clamp_to_clip(n - around(d), d.vi)
+    cdef int last = clamp_to_clip(n + 1 + around(d), d.vi)
+    cdef Pair pairs[AROUND]
+    cdef float scores[AROUND]
+    cdef bint process[PLANES]
+    cdef const VSFrame *frame
+    cdef VSFrame *dst
+    cdef VSMap *props
+    cdef int i
+    cdef int count = last - first + 1
+    if reason == arInitial:
+        api.requestFrameFilter(n, d.clip, context)
+        request_between(first, last, d.pairs, context, api)
+        return NULL
+    if reason != arAllFramesReady:
+        return NULL
+
+    for i in range(PLANES):
+        process[i] = False
+    frame = api.getFrameFilter(n, d.clip, context)
+    dst = new_output(frame, d.vi, process, core, api)
+    api.freeFrame(frame)
+    if dst == NULL:
+        api.setFilterError(b"SceneDetect: out of memory.", context)
+        return NULL
+    for i in range(count):
+        frame = api.getFrameFilter(first + i, d.pairs, context)
+        pairs[i] = (<const Pair *>api.getReadPtr(frame, 0))[0]
+        api.freeFrame(frame)
+    for i in range(count):
+        scores[i] = score(d.metric, pairs, count, i)
+    props = api.getFramePropertiesRW(dst)
+    api.mapSetFloat(props, b"VdiffSceneScore", scores[n - first], maReplace)
+    api.mapSetInt(props, b"_SceneChangePrev", starts_scene(d, scores, count, first, n), maReplace)
+    api.mapSetInt(props, b"_SceneChangeNext", starts_scene(d, scores, count, first, n + 1), maReplace)
+    return dst
+
+
+cdef bint starts_scene(const SceneDetect *d, const float *scores, int count, int first, int n) noexcept nogil:
+    """The clip's own start is as good as a cut, and keeps its distance from others."""
+    return d.min_length <= n < d.vi.numFrames and is_cut(scores, count, n - first, d.threshold, d.min_length)
+
+
+cdef void free_stage(void *instance, VSCore *core, const VSAPI *api) noexcept nogil:
+    cdef Stage *d = <Stage *>instance
+    api.freeNode(d.source)
+    free_scratch(&d.scratch)
+    free(d)
+
+
+cdef void free_instance(void *instance, VSCore *core, const VSAPI *api) noexcept nogil:
+    cdef SceneDetect *d = <SceneDetect *>instance
+    api.freeNode(d.clip)
+    api.freeNode(d.pairs)
+    free(d)
+
+
+cdef VSNode *add_stage(
+        const Stage *stage, VSNode *source, bint spatial, int width, int cached, VSFilterGetFrame getter, VSCore *core,
+        const VSAPI *api) noexcept nogil:
+    """A node of rows of floats that keeps so many of them. The stage's source is this one. NULL: out of memory."""
+    cdef Stage *d = <Stage *>calloc(1, sizeof(Stage))
+    cdef VSFilterDependency needs
+    cdef VSNode *node
+    if d == NULL:
+        api.freeNode(source)
+        return NULL
+    d[0] = stage[0]
+    d.source = source
+    d.vi.width = width
+    d.vi.height = 1
+    api.queryVideoFormat(&d.vi.format, cfGray, stFloat, 32, 0, 0, core)
+    needs.source = source
+    needs.requestPattern = rpStrictSpatial if spatial else rpGeneral
+    node = api.createVideoFilter2(b"SceneDetect", &d.vi, getter, free_stage, fmParallel, &needs, 1, d, core)
+    api.setCacheMode(node, cmForceEnable)
+    api.setCacheOptions(node, True, cached, 0)
+    return node
+
+
+cdef VSNode *add_pairs(
+        SceneDetect *d, const Pixels *pixels, VSCore *core, const VSAPI *api) noexcept nogil:
+    """The pairs of the clip's frames."""
+    cdef Stage stage
+    cdef VSNode *source = api.addNodeRef(d.clip)
+    cdef int length = feature_length(d.metric)
+    memset(&stage, 0, sizeof(Stage))
+    stage.vi = d.vi[0]
+    stage.pixels = pixels[0]
+    stage.metric = d.metric
+    stage.planes = 3 if d.vi.format.colorFamily == cfRGB else 1
+    stage.width = d.vi.width
+    stage.height = d.vi.height
+    stage.scratch.size = feature_scratch(d.metric, d.vi.width)
+    if length > 0:
+        source = add_stage(&stage, source, True, length, WINDOW + IN_FLIGHT, get_feature, core, api)
+    if source == NULL:
+        return NULL
+    return add_stage(&stage, source, False, PAIR, 2 * around(d) + 2 + IN_FLIGHT, get_pair, core, api)
+
+
+cdef void create(const VSMap *given, VSMap *out, void *user, VSCore *core, const VSAPI *api) noexcept nogil:
+    cdef Args a = read_args(b"SceneDetect", given, out, api)
+    cdef SceneDetect *d = <SceneDetect *>calloc(1, sizeof(SceneDetect))
+    cdef VSFilterDependency needs[2]
+    cdef const char *names[METRICS]
+    cdef Pixels pixels
+
+    if d == NULL:
+        fail(&a, b"out of memory.")
+        return
+    d.clip = clip_arg(&a, b"clip", &pixels)
+    d.vi = api.getVideoInfo(d.clip)
+    names[<int>ADAPTIVE] = b"adaptive"
+    names[<int>MSE] = b"mse"
+    names[<int>MAD] = b"mad"
+    names[<int>HISTOGRAM] = b"histogram"
+    d.metric = <Metric>choice(&a, b"metric", names, METRICS, ADAPTIVE)
+    d.threshold = number(&a, b"threshold", usual_threshold(d.metric), 0, 1e6)
+    d.min_length = integer(&a, b"min_length", 1, 1, LONGEST)
+    if not a.failed:
+        d.pairs = add_pairs(d, &pixels, core, api)
+        if d.pairs == NULL:
+            fail(&a, b"out of memory.")
+    if a.failed:
+        free_instance(d, core, api)
+        return
+
+    needs[0].source = d.clip
+    needs[0].requestPattern = rpStrictSpatial
+    needs[1].source = d.pairs
+    needs[1].requestPattern = rpGeneral
+    api.createVideoFilter(out, b"SceneDetect", d.vi, get_frame, free_instance, fmParallel, needs, 2, d, core)
+
+
+cdef public void vdiff_register_scenedetect(VSPlugin *plugin, const VSPLUGINAPI *api) noexcept nogil:
+    api.registerFunction(
+        b"SceneDetect",
+        b"clip:vnode;threshold:float:opt;metric:data:opt;min_length:int:opt;",
+        b"clip:vnode;", create, NULL, plugin)
