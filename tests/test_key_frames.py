@@ -105,13 +105,13 @@ def test_metrics(core: Any, metric: key_frames.Metric, video: int) -> None:
 
 
 def test_threshold_and_min_length(core: Any) -> None:
-    """Steps of grey, by 5, 10, 20 and 40: those above the threshold count, but not too soon after a larger one."""
+    """Steps of grey, by 5, 10, 20 and 40: those above the threshold count, but not next to larger ones."""
     levels = [40, 45, 55, 75, 115]
     clip = core.std.Splice([blank(20, color=[float(level)]) for level in levels])
     assert keyframes(clip, metric="mad", threshold=7.5, min_length=1) == [0, 40, 60, 80]
     assert keyframes(clip, metric="mse", threshold=7.5**2, min_length=1) == [0, 40, 60, 80]
     assert keyframes(clip, metric="mse", threshold=30.0**2, min_length=1) == [0, 80]
-    assert keyframes(clip, metric="mad", threshold=7.5, min_length=30) == [0, 40, 80]
+    assert keyframes(clip, metric="mad", threshold=7.5, min_length=30) == [0, 80]
 
 
 @pytest.mark.parametrize("interval", [None, 1, 2, 7, 50, 1000])
@@ -307,8 +307,8 @@ def scan(text: str, conversions: str) -> tuple[list[Any], int]:
     return values, place
 
 
-# How encoders read a line, and how many values they need: x264 of 2009, x264 of today and x265.
-READERS = {"old": ("d c d ", 3), "today": ("d c*d ", 2)}
+# How encoders read a line, and how many values they need: early versions of x264; later ones, and x265.
+READERS = {"early": ("d c d ", 3), "later": ("d c*d ", 2)}
 
 
 @pytest.mark.parametrize("reader", READERS)
@@ -362,8 +362,17 @@ def key_frames_of(path: Path) -> list[int]:
 ENCODER = ["-c:v", "libx264", "-preset", "ultrafast", "-g", "9999", "-sc_threshold", "0"]
 
 
-@pytest.mark.parametrize("rate", ["24000/1001", "25", "30000/1001", "60", "1000", "7/3"])
-@pytest.mark.parametrize("suffix", ["mkv", "mp4", "nut"])
+@pytest.mark.parametrize(
+    ("rate", "suffix"),
+    [
+        ("24000/1001", "mkv"),
+        ("30000/1001", "mp4"),
+        ("30000/1001", "mkv"),
+        ("60", "nut"),
+        ("240", "mkv"),
+        ("7/3", "mkv"),
+    ],
+)
 def test_ffmpeg_makes_these_key_frames(tmp_path: Path, rate: str, suffix: str) -> None:
     """Whatever the rate, and however a container rounds the times of frames."""
     keys = [0, 1, 2, 30, 31, 76, 137, 138, 139, 199]
@@ -450,7 +459,10 @@ def test_command(clips: Path, tmp_path: Path, name: str) -> None:
     assert [int(line) for line in result.stdout.splitlines()] == [0, *CUTS[name]]
     assert all(re.fullmatch(r"vdiff: \d+/\d+ frames, .*", line) for line in result.stderr.splitlines())
     assert names(tmp_path) == set()
-    assert find(clips / name, "-q", folder=tmp_path).stderr == ""
+
+
+def test_quiet(folder: Path) -> None:
+    assert find("in.mp4", "-q", folder=folder).stderr == ""
 
 
 def test_help_works_as_printed(clips: Path, tmp_path: Path) -> None:
@@ -468,12 +480,17 @@ def test_help_works_as_printed(clips: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", key_frames.FORMATS)
 def test_formats(folder: Path, kind: key_frames.Format) -> None:
-    """On standard output and in a file the same, and that of Python."""
+    """What Python gives."""
     shown = find("in.mp4", *EVERY_TENTH, "--format", kind, folder=folder).stdout
-    result = find("in.mp4", *EVERY_TENTH, "--format", kind, "-o", "keys", folder=folder)
+    assert shown == format_keyframes(range(0, 120, 10), blank(120, Fraction(30000, 1001)), kind)
+
+
+def test_output(folder: Path) -> None:
+    """A file, or standard output by its usual name."""
+    shown = find("in.mp4", *EVERY_TENTH, "-o", "-", folder=folder).stdout
+    result = find("in.mp4", *EVERY_TENTH, "-o", "keys", folder=folder)
     assert result.stdout == ""
-    clip = blank(120, Fraction(30000, 1001))
-    assert shown == (folder / "keys").read_text() == format_keyframes(range(0, 120, 10), clip, kind)
+    assert (folder / "keys").read_text() == shown == "".join(f"{n}\n" for n in range(0, 120, 10))
     assert names(folder) == {"in.mp4", "keys"}
 
 
@@ -486,7 +503,7 @@ def test_options(folder: Path) -> None:
     ]
 
 
-@pytest.mark.parametrize("delay", [0, 0.005, 0.021, 0.03, 0.4])
+@pytest.mark.parametrize("delay", [0.005, 0.021, 0.4])
 def test_late_video(folder: Path, delay: float) -> None:
     """The times are right for `vdiff run`, and for FFmpeg with the file itself unless a line says otherwise."""
     inputs = [
