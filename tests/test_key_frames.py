@@ -379,8 +379,9 @@ def test_ffmpeg_makes_these_key_frames(tmp_path: Path, rate: str, suffix: str) -
     times = format_keyframes(keys, blank(200, Fraction(rate)), "ffmpeg")
     source = tmp_path / f"in.{suffix}"
     make("-f", "lavfi", "-i", f"testsrc2=s=32x32:r={rate}", "-frames:v", "200", "-preset", "ultrafast", source)
-    make("-i", source, *ENCODER, "-force_key_frames", times, tmp_path / "out.mkv")
-    assert key_frames_of(tmp_path / "out.mkv") == keys
+    for base in ("filter", "demux"):  # the times of frames as FFmpeg puts them straight, and as they are in the file
+        make("-i", source, *ENCODER, "-enc_time_base", base, "-force_key_frames", times, "-y", tmp_path / "out.mkv")
+        assert key_frames_of(tmp_path / "out.mkv") == keys
 
 
 def test_ffmpeg_reads_the_file(tmp_path: Path) -> None:
