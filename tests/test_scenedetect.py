@@ -135,7 +135,7 @@ def test_cuts(core: Any, rng: np.random.Generator, metric: str, threshold: float
     """Cuts are those of the reference, for the scores that the filter itself found."""
     video = Video("GRAY8", 66, 40)
     clip = make_clip(video, shots_of(rng, video, 60))
-    given = {} if threshold is None else {"threshold": threshold}
+    given: dict[str, Any] = {} if threshold is None else {"threshold": threshold}
     marks = detect(clip, metric=metric, min_length=min_length, **given)
     limit = reference.THRESHOLDS[metric] if threshold is None else threshold
     found = cuts_of(marks)

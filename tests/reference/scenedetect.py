@@ -8,6 +8,8 @@ from one frame to the next to its neighbours'.
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 
 from . import Real
@@ -23,8 +25,8 @@ def thumbnail(picture: Real) -> Real:
     height, width = picture.shape
     rows, columns = min(ROWS, height), min(COLUMNS, width)
     y, x = np.arange(rows + 1) * height // rows, np.arange(columns + 1) * width // columns
-    bands = [picture[a : b : max(1, (b - a) // 8)].mean(axis=0) for a, b in zip(y, y[1:], strict=False)]
-    return np.array([[band[a:b].mean() for a, b in zip(x, x[1:], strict=False)] for band in bands])
+    bands = [picture[a : b : max(1, (b - a) // 8)].mean(axis=0) for a, b in pairwise(y)]
+    return np.array([[band[a:b].mean() for a, b in pairwise(x)] for band in bands])
 
 
 def distance(a: Real, b: Real, dx: int = 0, dy: int = 0) -> float:
@@ -53,7 +55,7 @@ def adaptive(pictures: Real) -> Real:
     """Scores of frames, shape (frames, h, w), luma or the mean of R, G and B."""
     cells = [thumbnail(picture) for picture in pictures]
     count = len(cells)
-    moved = np.array([0.0, *(motion(a, b) for a, b in zip(cells, cells[1:], strict=False))])
+    moved = np.array([0.0, *(motion(a, b) for a, b in pairwise(cells))])
     scores = np.zeros(count)
     for n in range(1, count):
         apart = [
