@@ -479,6 +479,17 @@ def dilate_rows() -> Iterator[Row]:
             )
 
 
+def scene_rows() -> Iterator[Row]:
+    """SceneDetect in linear playback beside the core's statistics of two clips, of which scripts make scores today."""
+    for metric in ("adaptive", "mad", "mse", "histogram"):
+        yield Row(
+            f"SceneDetect-{metric}",
+            f"std.PlaneStats of two clips, plane 0; metric {metric}, YUV420P8",
+            ours(lambda clip, metric=metric: core.vdiff.SceneDetect(clip, metric=metric), video),  # type: ignore[misc]
+            ours(lambda clip: core.std.PlaneStats(clip, earlier()), video),
+        )
+
+
 def few() -> Clip:
     """Float frames for filters that take long."""
     return source(vs.GRAYS, 24)
@@ -513,6 +524,7 @@ def rows() -> list[Row | Scaling]:
             ours(lambda clip: core.vdiff.Decay(slow(clip), **TRAILS), lambda: video(120)),
             ours(slow, lambda: video(120)),
         ),
+        *scene_rows(),
         *spread_rows(),
         *dilate_rows(),
         Scaling(

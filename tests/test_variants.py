@@ -17,9 +17,9 @@ import numpy as np
 import pytest
 import vapoursynth as vs
 
-from cases import CASES, FILTERS, Case, Mirrored
+from cases import CASES, FILTERS, MARKERS, Case, Mirrored
 from reference.diffuse import DIFFUSIVITIES, speed
-from support import FORMATS, SIZES, Video, assert_same, make_clip, random_frames, read
+from support import FORMATS, SIZES, Video, assert_same, frames_of, make_clip, random_frames, read
 
 X86_64 = platform.machine().lower() in ("x86_64", "amd64")
 FLAGS: dict[str, set[str]] = {
@@ -97,9 +97,12 @@ def test_the_best_level_is_chosen(core: Any, installed: Path) -> None:
 def compare(namespaces: list[str], case: Case, video: Video, rng: np.random.Generator) -> None:
     """All levels on the same random clip."""
     clip = make_clip(video, random_frames(rng, video, 6), starts=(4,))
-    base = read(case.apply(clip, namespace=namespaces[0]))
+    base = case.apply(clip, namespace=namespaces[0])
+    frames, props = read(base), [dict(frame.props) for frame in frames_of(base)]
     for name in namespaces[1:]:
-        assert_same(read(case.apply(clip, namespace=name)), base, f"{name} {case} {video}")
+        out = case.apply(clip, namespace=name)
+        assert_same(read(out), frames, f"{name} {case} {video}")
+        assert [dict(frame.props) for frame in frames_of(out)] == props, f"{name} {case} {video}"
 
 
 def test_base_is_compared(namespaces: list[str]) -> None:
@@ -216,7 +219,15 @@ def test_levels_agree_on_random_arguments(namespaces: list[str], rng: np.random.
 
 def test_every_filter_is_compared(core: Any) -> None:
     """The plugin's filters, the table of cases and the random arguments are the same list."""
-    assert {f.name for f in core.vdiff.functions()} == set(FILTERS) == set(ARGUMENTS)
+    assert {f.name for f in core.vdiff.functions()} - MARKERS == set(FILTERS) == set(ARGUMENTS)
+
+
+@pytest.mark.parametrize("metric", ["adaptive", "mse", "mad", "histogram"])
+@pytest.mark.parametrize("name", FORMATS)
+def test_levels_agree_on_scenes(namespaces: list[str], rng: np.random.Generator, name: str, metric: str) -> None:
+    """Scores are properties."""
+    for size in ((131, 47), (40, 700)):
+        compare(namespaces, Case("SceneDetect", {"metric": metric}, FILTERS["Dilate"][0]), Video(name, *size), rng)
 
 
 def test_all_levels_have_the_same_functions(core: Any, namespaces: list[str]) -> None:

@@ -79,7 +79,7 @@ cdef const VSFrame *get_feature(
         for p in range(d.planes):
             add_feature(
                 d.metric, feature, api.getReadPtr(src, p), api.getStride(src, p), d.width, d.height, &d.pixels,
-                d.planes, scratch)
+                p, d.planes, scratch)
         finish_feature(d.metric, feature, d.width, d.height)
         api.freeFrame(src)
     if scratch != NULL:
@@ -97,7 +97,7 @@ cdef Pair pair_of_features(const Stage *d, int n, VSFrameContext *context, const
     for m in range(first, last + 1):
         frames[m - first] = api.getFrameFilter(m, d.source, context)
         features[m - first] = <const float *>api.getReadPtr(frames[m - first], 0)
-    pair = compare(d.metric, features, n - first, last - n, d.width, d.height)
+    pair = compare(d.metric, features, n - first, last - n, d.width, d.height, d.planes)
     for m in range(last - first + 1):
         api.freeFrame(frames[m])
     return pair
@@ -139,7 +139,7 @@ cdef const VSFrame *get_pair(
     pair = <Pair *>api.getWritePtr(dst, 0)
     if n == 0:
         pair.change = pair.motion = 0
-    elif feature_length(d.metric) > 0:
+    elif feature_length(d.metric, d.planes) > 0:
         pair[0] = pair_of_features(d, n, context, api)
     else:
         pair[0] = pair_of_pixels(d, n, context, api)
@@ -188,14 +188,9 @@ cdef const VSFrame *get_frame(
         scores[i] = score(d.metric, pairs, count, i)
     props = api.getFramePropertiesRW(dst)
     api.mapSetFloat(props, b"VdiffSceneScore", scores[n - first], maReplace)
-    api.mapSetInt(props, b"_SceneChangePrev", starts_scene(d, scores, count, first, n), maReplace)
-    api.mapSetInt(props, b"_SceneChangeNext", starts_scene(d, scores, count, first, n + 1), maReplace)
+    api.mapSetInt(props, b"_SceneChangePrev", is_cut(scores, first, last, n, d.threshold, d.min_length), maReplace)
+    api.mapSetInt(props, b"_SceneChangeNext", is_cut(scores, first, last, n + 1, d.threshold, d.min_length), maReplace)
     return dst
-
-
-cdef bint starts_scene(const SceneDetect *d, const float *scores, int count, int first, int n) noexcept nogil:
-    """The clip's own start is as good as a cut, and keeps its distance from others."""
-    return d.min_length <= n < d.vi.numFrames and is_cut(scores, count, n - first, d.threshold, d.min_length)
 
 
 cdef void free_stage(void *instance, VSCore *core, const VSAPI *api) noexcept nogil:
@@ -240,12 +235,13 @@ cdef VSNode *add_pairs(
     """The pairs of the clip's frames."""
     cdef Stage stage
     cdef VSNode *source = api.addNodeRef(d.clip)
-    cdef int length = feature_length(d.metric)
+    cdef int length
     memset(&stage, 0, sizeof(Stage))
     stage.vi = d.vi[0]
     stage.pixels = pixels[0]
     stage.metric = d.metric
     stage.planes = 3 if d.vi.format.colorFamily == cfRGB else 1
+    length = feature_length(d.metric, stage.planes)
     stage.width = d.vi.width
     stage.height = d.vi.height
     stage.scratch.size = feature_scratch(d.metric, d.vi.width)

@@ -8,7 +8,7 @@ adaptive    Frames are compared as thumbnails of 64x32 cells, each the mean of i
             change(n): the smallest distance between one of the six frames before n and one of the six from n on. A cut
             parts them all; after a flash, however bright, the picture from before is back, and a fade is small steps.
             motion(n): the distance from the frame before, the picture shifted by what fits best, so that a pan is
-            little motion; change is no more than it. A cut stands out from the motion of the three frames before and
+            little motion; change is no more than it. A cut stands out from the motion of the four frames before and
             after.
 mse, mad    The mean of squared or absolute differences from the frame before. No motion, and a floor of 1: the score
             is the change.
@@ -37,7 +37,7 @@ cdef enum:
     LINES = 34
     ENOUGH = 8          # rows of a large cell that are looked at, evenly spread, at least
     REACH = 6           # frames on each side of a cut that it has to part
-    NEAR = 3            # and from whose motion it has to stand out
+    NEAR = 4            # and from whose motion it has to stand out
     FLOOR = 5           # added to it
     SHIFT = 8           # a pan is looked for up to this part of a picture's width and height a frame
     SHIFTS = 17         # 2 * COLUMNS / SHIFT + 1
@@ -272,10 +272,10 @@ cdef inline void count_levels(uint32_t *tables, const void *src, int n, const Pi
         start += CHUNK
 
 
-cdef inline void add_histogram(
-        float *cumulative, const void *src, ptrdiff_t stride, int width, int height, const Pixels *pixels,
-        int planes) noexcept nogil:
-    """Adds a plane's part in the mean of the cumulative histograms of so many planes."""
+cdef inline void find_histogram(
+        float *cumulative, const void *src, ptrdiff_t stride, int width, int height,
+        const Pixels *pixels) noexcept nogil:
+    """The part of a plane's samples that have each level or one below it."""
     cdef uint32_t tables[TABLES * LEVELS]
     cdef double samples = <double>width * height
     cdef uint64_t below = 0
@@ -287,25 +287,27 @@ cdef inline void add_histogram(
     for i in range(LEVELS):
         for j in range(TABLES):
             below += tables[j * LEVELS + i]
-        cumulative[i] += <float>(below / (samples * planes))
+        cumulative[i] = <float>(below / samples)
 
 
-cdef inline Pair compare_histograms(const float *a, const float *b) noexcept nogil:
+cdef inline Pair compare_histograms(const float *a, const float *b, int planes) noexcept nogil:
+    """The mean over the planes."""
     cdef Pair pair
     cdef int i
     pair.change = pair.motion = 0
-    for i in range(LEVELS):
+    for i in range(LEVELS * planes):
         pair.change += fabsf(a[i] - b[i])
+    pair.change /= planes
     return pair
 
 
 # What the filter asks for
 
-cdef inline int feature_length(Metric metric) noexcept nogil:
+cdef inline int feature_length(Metric metric, int planes) noexcept nogil:
     """Numbers that hold all that is compared of a frame; 0: its pixels themselves."""
     if metric == ADAPTIVE:
         return LINES * COLUMNS
-    return LEVELS if metric == HISTOGRAM else 0
+    return LEVELS * planes if metric == HISTOGRAM else 0
 
 
 cdef inline size_t feature_scratch(Metric metric, int width) noexcept nogil:
@@ -313,17 +315,18 @@ cdef inline size_t feature_scratch(Metric metric, int width) noexcept nogil:
 
 
 cdef inline void begin_feature(Metric metric, float *feature) noexcept nogil:
-    memset(feature, 0, feature_length(metric) * sizeof(float))
+    if metric == ADAPTIVE:
+        memset(feature, 0, LINES * COLUMNS * sizeof(float))
 
 
 cdef inline void add_feature(
         Metric metric, float *feature, const void *src, ptrdiff_t stride, int width, int height, const Pixels *pixels,
-        int planes, void *scratch) noexcept nogil:
-    """Adds what is to be known of one of so many planes."""
+        int plane, int planes, void *scratch) noexcept nogil:
+    """Adds what is compared of one of so many planes."""
     if metric == ADAPTIVE:
         add_thumbnail(feature, src, stride, width, height, pixels, planes, scratch)
     else:
-        add_histogram(feature, src, stride, width, height, pixels, planes)
+        find_histogram(feature + plane * LEVELS, src, stride, width, height, pixels)
 
 
 cdef inline void finish_feature(Metric metric, float *feature, int width, int height) noexcept nogil:
@@ -342,11 +345,12 @@ cdef inline int frames_after(Metric metric) noexcept nogil:
 
 
 cdef inline Pair compare(
-        Metric metric, const float **features, int before, int after, int width, int height) noexcept nogil:
+        Metric metric, const float **features, int before, int after, int width, int height,
+        int planes) noexcept nogil:
     """The pair of the frame features[before], with as many frames before it and `after` ones after it."""
     if metric == ADAPTIVE:
         return compare_thumbnails(features, before, after, width, height)
-    return compare_histograms(features[0], features[1])
+    return compare_histograms(features[0], features[1], planes)
 
 
 cdef inline void add_change(
@@ -379,13 +383,21 @@ cdef inline float score(Metric metric, const Pair *pairs, int count, int i) noex
     return pairs[i].change / ((FLOOR if metric == ADAPTIVE else 1) + motion)
 
 
-cdef inline bint is_cut(const float *scores, int count, int i, double threshold, int length) noexcept nogil:
-    """Whether score i is above the threshold and no better one is less than `length` frames away; the first of equals.
+cdef inline bint is_cut(
+        const float *scores, int first, int last, int n, double threshold, int min_length) noexcept nogil:
+    """Whether frame n starts a scene, from the scores of the frames first...last.
+
+    Its score is above the threshold, and no better one is less than min_length frames away; of equals, the first is
+    taken. The clip's start is as good as a cut: what is too near to it does not count.
     """
-    cdef int j
-    if not scores[i] > threshold:
+    cdef float here
+    cdef int m
+    if n < min_length or n > last:
         return False
-    for j in range(max(0, i - length + 1), min(count, i + length)):
-        if scores[j] > scores[i] or (j < i and scores[j] == scores[i]):
+    here = scores[n - first]
+    if not here > threshold:
+        return False
+    for m in range(max(min_length, n - min_length + 1), min(last + 1, n + min_length)):
+        if scores[m - first] > here or (m < n and scores[m - first] == here):
             return False
     return True
