@@ -41,6 +41,9 @@ cdef extern from "VapourSynth4.h" nogil:
         arInitial
         arAllFramesReady
 
+    enum VSMapAppendMode:
+        maReplace
+
     ctypedef struct VSVideoFormat:
         int colorFamily
         int sampleType
@@ -107,8 +110,11 @@ cdef extern from "VapourSynth4.h" nogil:
 
         void (*mapSetError)(VSMap *map, const char *message) noexcept nogil
         int (*mapNumElements)(const VSMap *map, const char *key) noexcept nogil
+        int (*mapDeleteKey)(VSMap *map, const char *key) noexcept nogil
         int64_t (*mapGetInt)(const VSMap *map, const char *key, int index, int *error) noexcept nogil
         double (*mapGetFloat)(const VSMap *map, const char *key, int index, int *error) noexcept nogil
         const char *(*mapGetData)(const VSMap *map, const char *key, int index, int *error) noexcept nogil
         VSNode *(*mapGetNode)(const VSMap *map, const char *key, int index, int *error) noexcept nogil
+        int (*mapSetInt)(VSMap *map, const char *key, int64_t value, int append) noexcept nogil
+        int (*mapSetFloat)(VSMap *map, const char *key, double value, int append) noexcept nogil
         int (*mapSetFloatArray)(VSMap *map, const char *key, const double *values, int size) noexcept nogil
