@@ -12,6 +12,7 @@ whatever the width of a vector is.
 from libc.math cimport floor, fmin
 from libc.stddef cimport ptrdiff_t
 from libc.stdint cimport int16_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdlib cimport abs
 from libc.string cimport memset
 
 from common.c cimport crow, row
@@ -51,20 +52,23 @@ cdef struct Sums:
 # Statistics
 
 cdef inline void measure_bytes(Sums *sums, crow8 x, crow8 r, int n, int16_t threshold) noexcept nogil:
+    # What is summed is w^2, w = t - d the distance from the threshold, whose sign tells what has changed. It has to be
+    # computed anyway, and d^2 = w^2 + 2td - t^2.
     cdef int i
     cdef int differences = 0
     cdef int squares = 0
     cdef int16_t changed = 0
-    cdef int16_t d, magnitude
+    cdef uint8_t d
+    cdef int16_t w
     for i in range(n):  # hot
-        d = x[i] - r[i]
-        magnitude = <int16_t>max(d, -d)
-        differences += magnitude
-        squares += d * d  # of a signed number, which x86 multiplies and adds in one
-        changed = <int16_t>(changed + (<int16_t>(threshold - magnitude) >> 15))  # -1 where it is below 0
+        d = <uint8_t>(max(x[i], r[i]) - min(x[i], r[i]))
+        w = <int16_t>(threshold - d)
+        differences += abs(x[i] - r[i])  # which x86 sums in one
+        squares += w * w
+        changed = <int16_t>(changed - (w >> 15))
     sums.differences += differences
-    sums.squares += squares
-    sums.changed += -changed
+    sums.squares += squares + 2 * threshold * differences - n * threshold * threshold
+    sums.changed += changed
 
 
 cdef inline uint16_t distance(uint16_t x, uint16_t r) noexcept nogil:
