@@ -513,6 +513,21 @@ def rows() -> list[Row | Scaling]:
             ours(lambda clip: core.akarin.Expr([clip, earlier()], "x x y - 0.4 * +"), video),
         ),
         Row(
+            "ChangeMap",
+            "std.PlaneStats of two clips; statistics of luma alone, YUV420P8",
+            ours(lambda clip: core.vdiff.ChangeMap(clip, norm="none", planes=[0]), video),
+            ours(lambda clip: core.std.PlaneStats(clip, earlier()), video),
+        ),
+        *(
+            Row(
+                f"ChangeMap-abs-{name}",
+                f"{name}.Expr of two clips, without statistics; YUV420P8",
+                ours(lambda clip: core.vdiff.ChangeMap(clip), video),
+                ours(lambda clip, name=name: getattr(core, name).Expr([clip, earlier()], "x y - abs"), video),  # type: ignore[misc]
+            )
+            for name in ("akarin", "std")
+        ),
+        Row(
             "Decay",
             "FFmpeg lagfun, raw video from memory; mode max, half-life 5, YUV420P8",
             ours(lambda clip: core.vdiff.Decay(clip, **TRAILS), video),

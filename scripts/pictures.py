@@ -45,6 +45,10 @@ def main() -> None:
     picture(side_by_side(closer, sharp, painted), 100, folder / "shock.jpg")
     picture(side_by_side(bikes, core.vdiff.Decay(bikes, halflife=8, mode="max")), 70, folder / "decay.jpg")
     picture(side_by_side(bikes, core.vdiff.DiffBlend(bikes, alpha=2, threshold=2)), 70, folder / "diffblend.jpg")
+    taxi = core.std.CropAbs(bikes, 400, 272)
+    change = core.std.Expr(core.vdiff.ChangeMap(taxi, planes=0), ["x 3 *", "128"])
+    mask = core.std.Expr(core.vdiff.ChangeMap(taxi, threshold=20, planes=0), ["", "128"])
+    picture(side_by_side(taxi, change, mask), 70, folder / "changemap.jpg")
     small = core.resize.Spline36(core.vdiff.SceneDetect(bikes), 214, 90)
     marked = [n for n, frame in enumerate(small.frames(close=True)) if frame.props["_SceneChangePrev"]]
     around = [core.std.StackVertical([small[n - 1], small[n]]) for n in marked]

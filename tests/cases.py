@@ -11,8 +11,10 @@ import vapoursynth as vs
 
 from reference import Real, Samples
 from reference import decay as decay_reference
+from reference.changemap import changemap
 from reference.diffblend import diffblend, lagged
 from reference.diffuse import Steering, automatic_contrast, chosen, diffuse_planes, elementary_steps, speed
+from reference.extrapolate import extrapolate
 from reference.morphology import dilate, erode
 from reference.shock import shock
 from reference.spread import spread
@@ -52,6 +54,11 @@ class Case:
     def __str__(self) -> str:
         return "-".join([self.filter, *(f"{key}={value}".replace(" ", "") for key, value in self.args.items())])
 
+    @property
+    def appended(self) -> int:
+        """Frames that the filter adds at the end."""
+        return int(self.args.get("length", 0))
+
     def apply(self, clip: Any, *, namespace: str = "vdiff", **more: Any) -> Any:
         """The filter on a clip.
 
@@ -71,12 +78,13 @@ class Case:
     def check(self, video: Video, frames: Frames, starts: Collection[int] = ()) -> None:
         """The filter against its reference on every plane of every frame."""
         result = read(self.apply(make_clip(video, frames, starts)))
-        assert len(result) == len(frames)
+        assert len(result) == len(frames) + self.appended
         for p in video.planes:
             samples = video.samples(p)
             args = {**self.args, "clip": (video, frames)}
             accepted, noise = self.reference(stack(frames, p), samples, p, starts, args)
             actual = np.stack([frame[p] for frame in result])
+            assert actual.shape == accepted.shape[-3:]
             assert actual.dtype == samples.dtype
             assert_stored(actual, accepted, samples, noise, f"{self} {video.name} plane {p} (frame, y, x)")
 
@@ -284,6 +292,24 @@ def erode_clip(x: Real, samples: Samples, plane: int, starts: Collection[int], a
     return erode(x, shape=args.get("shape", "rect"), radius=args.get("radius", 1)), 0.0
 
 
+def changemap_clip(x: Real, samples: Samples, plane: int, starts: Collection[int], args: Args) -> tuple[Real, float]:
+    """`ChangeMap` with the frames' own past; exact, but that differences and squares of floats are rounded."""
+    cuts = starts if args.get("scenechange", 1) else ()
+    r = x[[lagged(n, args.get("lag", 1), len(x), cuts) for n in range(len(x))]]
+    norm = args.get("norm", "abs")
+    y = changemap(x, r, peak=samples.peak, threshold=args.get("threshold"), norm=norm)
+    return y, 2.0**-22 * float(y.max()) if samples.is_float else 0.0
+
+
+def extrapolate_clip(x: Real, samples: Samples, plane: int, starts: Collection[int], args: Args) -> tuple[Real, float]:
+    """`Extrapolate`; the factor of the last difference, the product and the sum are rounded."""
+    last = len(x) - 1
+    r = x[lagged(last, 1, len(x), starts)]
+    new = extrapolate(r, x[last], length=args["length"], alpha=args.get("alpha", 1.0))
+    furthest = float(np.abs(new - x[last]).max()) + span(x, samples)
+    return np.concatenate([x, new]), 2.0**-22 * furthest
+
+
 FILTERS: dict[str, tuple[Reference, list[dict[str, Any]]]] = {
     "Diffuse": (
         diffuse_clip,
@@ -334,6 +360,23 @@ FILTERS: dict[str, tuple[Reference, list[dict[str, Any]]]] = {
             {"rate": 0.05},
             {"halflife": 0.5, "mode": "max"},
             {"halflife": 13.5, "mode": "max"},
+        ],
+    ),
+    "ChangeMap": (
+        changemap_clip,
+        [
+            {},
+            {"norm": "square", "lag": -2},
+            {"threshold": 20.3, "lag": 3},
+            {"threshold": 0.0, "norm": "square", "scenechange": 0},
+        ],
+    ),
+    "Extrapolate": (
+        extrapolate_clip,
+        [
+            {"length": 3},
+            {"length": 5, "alpha": 0.6},
+            {"length": 4, "alpha": -1.3},
         ],
     ),
     # Tuples: a list would be cut to the number of planes.

@@ -46,7 +46,7 @@ def test_integers_agree_with_float(core: Any, rng: np.random.Generator, case: Ca
         bound = resolution(case, whole.samples(p)) + slack(case)
         error = np.abs(result - exact).max()
         assert error <= bound, f"plane {p}: {error * peak:.3f} steps"
-        assert np.abs(result - stack(frames, p) / peak).max() > bound, "nothing was changed"
+        assert np.abs(result[-COUNT:] - stack(frames, p) / peak).max() > bound, "nothing was changed"
 
 
 @pytest.mark.parametrize("name", ["GRAY", "RGB", "YUV444P", "YUV420P"])

@@ -13,7 +13,11 @@ import vapoursynth as vs
 from cases import FILTERS
 from reference.diffuse import DIFFUSIVITIES, speed
 
-REQUIRED: dict[str, dict[str, Any]] = {"Decay": {"halflife": 5.0}, "Spread": {"dx": 1, "dy": 0, "weights": 1.0}}
+REQUIRED: dict[str, dict[str, Any]] = {
+    "Decay": {"halflife": 5.0},
+    "Extrapolate": {"length": 0},
+    "Spread": {"dx": 1, "dy": 0, "weights": 1.0},
+}
 """Arguments without which a filter cannot be called."""
 
 Args = dict[str, Any]
@@ -58,6 +62,8 @@ NUMBERS: list[tuple[str, str, float, float, Args]] = [
     ("DiffBlend", "alpha", -1, 1000, {}),
     ("DiffBlend", "threshold", 0, 1e6, {}),
     ("DiffBlend", "limit", 0, 1e6, {}),
+    ("ChangeMap", "threshold", 0, 1e6, {}),
+    ("Extrapolate", "alpha", -2, 2, {"length": 0}),
     ("Decay", "halflife", 0.01, 100000, {}),
     ("Decay", "rate", 1e-6, 100, {}),
     ("Spread", "weights", -1000, 1000, {"dx": 3, "dy": -2}),
@@ -128,6 +134,8 @@ def test_planes(core: Any, name: str) -> None:
 
 INTEGERS = [
     ("DiffBlend", "lag", -100, 100, [101, -101, 2**31, 2**32 + 1, -(2**63)]),
+    ("ChangeMap", "lag", -100, 100, [101, -101, 2**31, 2**32 + 1, -(2**63)]),
+    ("Extrapolate", "length", 0, 2**31 - 4, [-1, 2**31 - 3, 2**31, 2**32 + 1, -(2**63)]),
     ("TensorDiffuse", "steps", 0, 100000, [-1, 100001, 2**32 + 5]),
     ("Diffuse", "steps", 0, 100000, [-1, -(2**32) + 5, 2**32 + 5, 2**62]),
     ("Dilate", "radius", 0, 10000, [-1, 10001, 2**32 + 1, -(2**63)]),
@@ -142,8 +150,12 @@ def test_integers(core: Any, name: str, argument: str, low: int, high: int, valu
         assert_out_of_range(name, argument, low, high, value)
 
 
-def test_lag_zero(core: Any) -> None:
-    assert_refused(r"lag must not be 0.*", "DiffBlend", lag=0)
+every_pair = pytest.mark.parametrize("name", ["DiffBlend", "ChangeMap"])
+
+
+@every_pair
+def test_lag_zero(core: Any, name: str) -> None:
+    assert_refused(r"lag must not be 0.*", name, lag=0)
 
 
 CHOICES = [
@@ -151,6 +163,7 @@ CHOICES = [
     ("Diffuse", "scheme", ["auto", "explicit", "fed", "aos", "exact"], {}),
     ("TensorDiffuse", "mode", ["eed", "ced"], {}),
     ("Decay", "mode", ["mean", "max", "min", "sum", "fade"], REQUIRED["Decay"]),
+    ("ChangeMap", "norm", ["abs", "square", "none"], {}),
     ("Dilate", "shape", ["rect", "cross", "disc"], {}),
     ("Erode", "shape", ["rect", "cross", "disc"], {}),
 ]
@@ -239,23 +252,26 @@ def test_guide_of_any_format_and_length(core: Any, name: str, length: int) -> No
     assert call("Diffuse", guide=clip_of(name, length=length)).num_frames == 3
 
 
-def test_ref_and_lag_exclude_each_other(core: Any) -> None:
-    assert_refused(r"(?=.*\bref\b)(?=.*\blag\b).*", "DiffBlend", ref=clip_of(), lag=1)
+@every_pair
+def test_ref_and_lag_exclude_each_other(core: Any, name: str) -> None:
+    assert_refused(r"(?=.*\bref\b)(?=.*\blag\b).*", name, ref=clip_of(), lag=1)
 
 
+@every_pair
 @pytest.mark.parametrize(
     "other",
     [("YUV444P8", 16, 18), ("YUV444P8", 18, 16), ("YUV444P16", 16, 16), ("YUV420P8", 16, 16), ("GRAY8", 16, 16),
      ("RGB24", 16, 16), ("GRAY32", 16, 16)],
     ids=str,
 )  # fmt: skip
-def test_ref_must_match(core: Any, other: tuple[str, int, int]) -> None:
-    assert_refused(r"ref must .*", "DiffBlend", ref=clip_of(*other))
+def test_ref_must_match(core: Any, name: str, other: tuple[str, int, int]) -> None:
+    assert_refused(r"ref must .*", name, ref=clip_of(*other))
 
 
-def test_ref_must_be_constant(core: Any) -> None:
+@every_pair
+def test_ref_must_be_constant(core: Any, name: str) -> None:
     mixed = core.std.Splice([clip_of(), clip_of(width=18)], mismatch=True)
-    assert_refused(r"ref must .*", "DiffBlend", ref=mixed)
+    assert_refused(r"ref must .*", name, ref=mixed)
 
 
 @pytest.mark.parametrize("args", [{}, {"rate": 0.1, "halflife": 5.0}, {"mode": "max"}], ids=str)
@@ -291,6 +307,7 @@ def test_parameters_that_may_ask_for_much_do_not_allocate(core: Any) -> None:
     before = core.used_cache_size
     call("Decay", halflife=100000)
     call("DiffBlend", lag=-100)
+    call("Extrapolate", length=2**31 - 4)
     call("Diffuse", time=10000)
     call("Dilate", radius=10000, shape="disc")
     assert core.used_cache_size == before

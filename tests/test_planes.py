@@ -30,6 +30,7 @@ def test_subset(core: Any, rng: np.random.Generator, case: Case, planes: tuple[i
     frames = random_frames(rng, video, 4)
     clip = make_clip(video, frames)
     all_planes = read(case.apply(clip))
+    frames += [frames[-1]] * case.appended
     wanted = [[a[p] if p in planes else f[p] for p in range(3)] for a, f in zip(all_planes, frames, strict=True)]
     assert_same(read(case.apply(clip, planes=list(planes))), wanted)
     assert_same(read(case.apply(clip, planes=list(reversed(planes)))), wanted)

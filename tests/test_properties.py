@@ -1,4 +1,4 @@
-"""Frame properties: those of the first clip's frame, all of them and no others."""
+"""Frame properties: those of the first clip's frame, all of them, and beside them only `Vdiff...`."""
 
 from __future__ import annotations
 
@@ -54,7 +54,9 @@ def clips(rng: np.random.Generator) -> tuple[Any, Any]:
 @pytest.mark.parametrize("case", ONE_EACH, ids=str)
 def test_properties_are_the_first_clip_s(core: Any, rng: np.random.Generator, case: Case, planes: list[int]) -> None:
     clip, _ = clips(rng)
-    assert props_of(case.apply(clip, planes=planes)) == props_of(clip)
+    given = [{key: value for key, value in props.items() if not key.startswith("Vdiff")}
+             for props in props_of(case.apply(clip, planes=planes)[:COUNT])]  # fmt: skip
+    assert given == props_of(clip)
     assert len({p["Counter"] for p in props_of(clip)}) == COUNT
 
 

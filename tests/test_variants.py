@@ -19,7 +19,7 @@ import vapoursynth as vs
 
 from cases import CASES, FILTERS, MARKERS, Case, Mirrored
 from reference.diffuse import DIFFUSIVITIES, speed
-from support import FORMATS, SIZES, Video, assert_same, frames_of, make_clip, random_frames, read
+from support import FORMATS, SIZES, Frames, Video, assert_same, frames_of, make_clip, planes_of, random_frames
 
 X86_64 = platform.machine().lower() in ("x86_64", "amd64")
 FLAGS: dict[str, set[str]] = {
@@ -94,15 +94,20 @@ def test_the_best_level_is_chosen(core: Any, installed: Path) -> None:
     assert Path(core.vdiff.plugin_path) == library(installed, best)
 
 
+def read_all(clip: Any) -> tuple[Frames, list[dict[str, Any]]]:
+    """The planes and the properties of all frames."""
+    both = [(planes_of(frame), dict(frame.props)) for frame in frames_of(clip)]
+    return [frame for frame, _ in both], [props for _, props in both]
+
+
 def compare(namespaces: list[str], case: Case, video: Video, rng: np.random.Generator) -> None:
-    """All levels on the same random clip."""
+    """All levels on the same random clip: pixels and properties."""
     clip = make_clip(video, random_frames(rng, video, 6), starts=(4,))
-    base = case.apply(clip, namespace=namespaces[0])
-    frames, props = read(base), [dict(frame.props) for frame in frames_of(base)]
+    base, base_props = read_all(case.apply(clip, namespace=namespaces[0]))
     for name in namespaces[1:]:
-        out = case.apply(clip, namespace=name)
-        assert_same(read(out), frames, f"{name} {case} {video}")
-        assert [dict(frame.props) for frame in frames_of(out)] == props, f"{name} {case} {video}"
+        frames, props = read_all(case.apply(clip, namespace=name))
+        assert_same(frames, base, f"{name} {case} {video}")
+        assert props == base_props, f"{name} {case} {video}"
 
 
 def test_base_is_compared(namespaces: list[str]) -> None:
@@ -175,6 +180,18 @@ def diffblend_arguments(rng: np.random.Generator) -> dict[str, Any]:
     }
 
 
+def changemap_arguments(rng: np.random.Generator) -> dict[str, Any]:
+    """Random valid arguments of ChangeMap."""
+    threshold = {"threshold": float(10.0 ** rng.uniform(-1, 2.5))} if rng.uniform() < 0.5 else {}
+    norm, lag = str(rng.choice(["abs", "square", "none"])), int(rng.choice([-3, -1, 1, 2, 5]))
+    return {"norm": norm, "lag": lag, **threshold}
+
+
+def extrapolate_arguments(rng: np.random.Generator) -> dict[str, Any]:
+    """Random valid arguments of Extrapolate."""
+    return {"length": int(rng.integers(0, 20)), "alpha": float(rng.uniform(-2, 2))}
+
+
 def decay_arguments(rng: np.random.Generator) -> dict[str, Any]:
     """Random valid arguments of Decay."""
     return {"halflife": float(10.0 ** rng.uniform(-1, 2.5)), "mode": str(rng.choice(["mean", "max"]))}
@@ -202,6 +219,8 @@ ARGUMENTS: dict[str, Callable[[np.random.Generator], dict[str, Any]]] = {
     "Shock": shock_arguments,
     "DiffBlend": diffblend_arguments,
     "Decay": decay_arguments,
+    "ChangeMap": changemap_arguments,
+    "Extrapolate": extrapolate_arguments,
     "Spread": spread_arguments,
     "Dilate": morphology_arguments,
     "Erode": morphology_arguments,

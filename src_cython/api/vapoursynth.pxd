@@ -124,6 +124,7 @@ cdef extern from "VapourSynth4.h" nogil:
 
         void (*mapSetError)(VSMap *map, const char *message) noexcept nogil
         int (*mapNumElements)(const VSMap *map, const char *key) noexcept nogil
+        int (*mapDeleteKey)(VSMap *map, const char *key) noexcept nogil
         int64_t (*mapGetInt)(const VSMap *map, const char *key, int index, int *error) noexcept nogil
         double (*mapGetFloat)(const VSMap *map, const char *key, int index, int *error) noexcept nogil
         const char *(*mapGetData)(const VSMap *map, const char *key, int index, int *error) noexcept nogil

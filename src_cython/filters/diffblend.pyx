@@ -9,24 +9,19 @@ r is the frame `lag` earlier (negative: later), held at the ends of the clip and
 from libc.stdlib cimport calloc, free
 
 from api.vapoursynth cimport (
-    VSAPI, VSCore, VSFilterDependency, VSFrame, VSFrameContext, VSMap, VSNode, VSPLUGINAPI, VSPlugin, VSVideoInfo,
-    arAllFramesReady, arInitial, fmParallel, rpGeneral, rpStrictSpatial)
-from common.args cimport (
-    Args, clip_arg, fail, integer, is_given, per_plane, read_args, same_format, select_planes)
-from common.frames cimport lagged_frame, new_output, request_lagged
-from common.pixels cimport PLANES, Pixels
+    VSAPI, VSCore, VSFilterDependency, VSFrame, VSFrameContext, VSMap, VSPLUGINAPI, VSPlugin, arAllFramesReady,
+    arInitial, fmParallel)
+from common.args cimport Args, fail, per_plane, read_args, select_planes
+from common.frames cimport new_output
+from common.pair cimport Pair, free_pair, get_pair, pair_needs, read_pair, request_pair
+from common.pixels cimport PLANES
 from kernels.diffblend cimport Blend, blend_plane, describe_blend
 
 
 cdef struct DiffBlend:
-    VSNode *clip
-    VSNode *ref              # NULL: an earlier or later frame of the clip
-    const VSVideoInfo *vi
-    Pixels pixels
+    Pair pair
     bint process[PLANES]
     Blend blend[PLANES]
-    int lag
-    bint scenechange
 
 
 cdef const VSFrame *get_frame(
@@ -38,30 +33,22 @@ cdef const VSFrame *get_frame(
     cdef VSFrame *dst
     cdef int p
     if reason == arInitial:
-        if d.ref != NULL:
-            api.requestFrameFilter(n, d.clip, context)
-            api.requestFrameFilter(n, d.ref, context)
-        else:
-            request_lagged(n, d.lag, d.scenechange, d.clip, d.vi, context, api)
+        request_pair(n, &d.pair, context, api)
         return NULL
     if reason != arAllFramesReady:
         return NULL
 
-    x = api.getFrameFilter(n, d.clip, context)
-    if d.ref != NULL:
-        r = api.getFrameFilter(n, d.ref, context)
-    else:
-        r = lagged_frame(n, d.lag, d.scenechange, d.clip, d.vi, context, api)
-    dst = new_output(x, d.vi, d.process, core, api)
+    get_pair(n, &d.pair, &x, &r, context, api)
+    dst = new_output(x, d.pair.vi, d.process, core, api)
     if dst == NULL:
         api.setFilterError(b"DiffBlend: out of memory.", context)
-    for p in range(d.vi.format.numPlanes):
+    for p in range(d.pair.vi.format.numPlanes):
         if dst != NULL and d.process[p]:
             blend_plane(
                 api.getWritePtr(dst, p), api.getReadPtr(x, p), api.getReadPtr(r, p),
                 api.getStride(dst, p), api.getStride(x, p), api.getStride(r, p),
                 api.getFrameWidth(dst, p), api.getFrameHeight(dst, p),
-                &d.pixels, d.blend[p])
+                &d.pair.pixels, d.blend[p])
     api.freeFrame(x)
     api.freeFrame(r)
     return dst
@@ -69,8 +56,7 @@ cdef const VSFrame *get_frame(
 
 cdef void free_instance(void *instance, VSCore *core, const VSAPI *api) noexcept nogil:
     cdef DiffBlend *d = <DiffBlend *>instance
-    api.freeNode(d.clip)
-    api.freeNode(d.ref)
+    free_pair(&d.pair, api)
     free(d)
 
 
@@ -81,24 +67,13 @@ cdef void create(const VSMap *given, VSMap *out, void *user, VSCore *core, const
     cdef double alpha[PLANES]
     cdef double threshold[PLANES]
     cdef double limit[PLANES]
-    cdef Pixels ref_pixels
     cdef int planes, p
 
     if d == NULL:
         fail(&a, b"out of memory.")
         return
-    d.clip = clip_arg(&a, b"clip", &d.pixels)
-    d.vi = api.getVideoInfo(d.clip)
-    planes = d.vi.format.numPlanes
-    if is_given(&a, b"ref"):
-        d.ref = clip_arg(&a, b"ref", &ref_pixels)
-        same_format(&a, b"ref", d.clip, d.ref)
-        if is_given(&a, b"lag"):
-            fail(&a, b"lag and ref exclude each other: give the one or the other.")
-    d.lag = integer(&a, b"lag", 1, -100, 100)
-    if d.lag == 0:
-        fail(&a, b"lag must not be 0: a frame does not differ from itself.")
-    d.scenechange = integer(&a, b"scenechange", 1, 0, 1)
+    read_pair(&a, &d.pair)
+    planes = d.pair.vi.format.numPlanes
     per_plane(&a, b"alpha", planes, 0.5, -1, 1000, alpha)
     per_plane(&a, b"threshold", planes, 0, 0, 1e6, threshold)
     per_plane(&a, b"limit", planes, 255, 0, 1e6, limit)
@@ -108,16 +83,11 @@ cdef void create(const VSMap *given, VSMap *out, void *user, VSCore *core, const
         return
 
     for p in range(PLANES):
-        d.blend[p] = describe_blend(alpha[p], threshold[p], limit[p], &d.pixels)
+        d.blend[p] = describe_blend(alpha[p], threshold[p], limit[p], &d.pair.pixels)
         d.process[p] = d.process[p] and alpha[p] != 0
-    needs[0].source = d.clip
-    needs[0].requestPattern = rpGeneral if d.ref == NULL else rpStrictSpatial
-    needs[1].source = d.ref
-    needs[1].requestPattern = rpGeneral
-    if d.ref != NULL and api.getVideoInfo(d.ref).numFrames >= d.vi.numFrames:
-        needs[1].requestPattern = rpStrictSpatial
     api.createVideoFilter(
-        out, b"DiffBlend", d.vi, get_frame, free_instance, fmParallel, needs, 1 if d.ref == NULL else 2, d, core)
+        out, b"DiffBlend", d.pair.vi, get_frame, free_instance, fmParallel, needs, pair_needs(&d.pair, needs, api), d,
+        core)
 
 
 cdef public void vdiff_register_diffblend(VSPlugin *plugin, const VSPLUGINAPI *api) noexcept nogil:

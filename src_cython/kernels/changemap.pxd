@@ -12,6 +12,7 @@ whatever the width of a vector is.
 from libc.math cimport floor, fmin
 from libc.stddef cimport ptrdiff_t
 from libc.stdint cimport int16_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdlib cimport abs
 from libc.string cimport memset
 
 from common.c cimport crow, row
@@ -24,8 +25,8 @@ cdef extern from * nogil:
 
 
 cdef enum:
-    CHUNK = 4096     # samples at a time of integers: their sums fit 32 bits, the number of changed ones 16
-    LANES = 512      # and of floats: their sums stay in the first-level cache
+    CHUNK = 4096     # integers at a time: their sums fit 32 bits, the number of changed ones 15
+    LANES = 512      # and floats: their sums stay in the first-level cache
 
 
 cdef struct Change:
@@ -48,35 +49,40 @@ cdef struct Sums:
     double float_squares[LANES]
 
 
-# The differences of a row, y = |x - r|, added to the sums.
+# Statistics
 
-cdef inline void measure_bytes(row8 y, crow8 x, crow8 r, int n, int16_t threshold, Sums *sums) noexcept nogil:
+cdef inline void measure_bytes(Sums *sums, crow8 x, crow8 r, int n, int16_t threshold) noexcept nogil:
+    # What is summed is w^2, w = t - d the distance from the threshold, whose sign tells what has changed. It has to be
+    # computed anyway, and d^2 = w^2 + 2td - t^2.
     cdef int i
     cdef int differences = 0
     cdef int squares = 0
     cdef int16_t changed = 0
-    cdef int16_t d
+    cdef uint8_t d
+    cdef int16_t w
     for i in range(n):  # hot
-        d = x[i] - r[i]
-        d = <int16_t>-d if d < 0 else d
-        y[i] = <uint8_t>d
-        differences += d
-        squares += d * d
-        changed = <int16_t>(changed + (d > threshold))
+        d = <uint8_t>(max(x[i], r[i]) - min(x[i], r[i]))
+        w = <int16_t>(threshold - d)
+        differences += abs(x[i] - r[i])  # which x86 sums in one
+        squares += w * w
+        changed = <int16_t>(changed - (w >> 15))
     sums.differences += differences
-    sums.squares += squares
+    sums.squares += squares + 2 * threshold * differences - n * threshold * threshold
     sums.changed += changed
 
 
-cdef inline void measure_words(row16 y, crow16 x, crow16 r, int n, uint16_t threshold, Sums *sums) noexcept nogil:
+cdef inline uint16_t distance(uint16_t x, uint16_t r) noexcept nogil:
+    return <uint16_t>(max(x, r) - min(x, r))
+
+
+cdef inline void measure_words(Sums *sums, crow16 x, crow16 r, int n, uint16_t threshold) noexcept nogil:
     cdef int i
     cdef uint32_t differences = 0
     cdef uint64_t squares = 0
     cdef uint16_t changed = 0
     cdef uint16_t d
     for i in range(n):  # hot
-        d = <uint16_t>(max(x[i], r[i]) - min(x[i], r[i]))
-        y[i] = d
+        d = distance(x[i], r[i])
         differences += d
         squares += <uint32_t>d * d
         changed = <uint16_t>(changed + (d > threshold))
@@ -86,138 +92,178 @@ cdef inline void measure_words(row16 y, crow16 x, crow16 r, int n, uint16_t thre
 
 
 cdef inline int measure_lanes(
-        row y, crow x, crow r, int n, float threshold, row_double differences, row_double squares) noexcept nogil:
+        row_double differences, row_double squares, crow x, crow r, int n, float threshold) noexcept nogil:
     cdef int i
     cdef int changed = 0
     cdef float d
     for i in range(n):  # hot
         d = fabsf(x[i] - r[i])
-        y[i] = d
         differences[i] += d
         squares[i] += <double>d * d
         changed += d > threshold
     return changed
 
 
-# Pictures of the differences
+cdef inline void measure_floats(Sums *sums, const float *x, const float *r, int n, float threshold) noexcept nogil:
+    sums.changed += measure_lanes(sums.float_differences, sums.float_squares, x, r, n, threshold)
 
-cdef inline void square_bytes(row8 y, crow8 d, int n) noexcept nogil:
+
+# Pictures
+
+cdef inline void abs_bytes(row8 y, crow8 x, crow8 r, int n) noexcept nogil:
     cdef int i
+    for i in range(n):  # hot
+        y[i] = <uint8_t>(max(x[i], r[i]) - min(x[i], r[i]))
+
+
+cdef inline void abs_words(row16 y, crow16 x, crow16 r, int n) noexcept nogil:
+    cdef int i
+    for i in range(n):  # hot
+        y[i] = distance(x[i], r[i])
+
+
+cdef inline void abs_floats(row y, crow x, crow r, int n) noexcept nogil:
+    cdef int i
+    for i in range(n):  # hot
+        y[i] = fabsf(x[i] - r[i])
+
+
+# v + (v >> b) >> b, with half a code in v, is d^2 / (2^b - 1) rounded, for every d.
+
+cdef inline void square_bytes(row8 y, crow8 x, crow8 r, int n) noexcept nogil:
+    cdef int i
+    cdef int16_t d
     cdef uint16_t v
     for i in range(n):  # hot
-        v = <uint16_t>(d[i] * d[i] + 128)
+        d = x[i] - r[i]
+        v = <uint16_t>(d * d + 128)
         y[i] = <uint8_t>((v + (v >> 8)) >> 8)
 
 
-cdef inline void square_words(row16 y, crow16 d, int n, int bits) noexcept nogil:
-    # v + (v >> b) >> b, with half a code in v, is d^2 / (2^b - 1) rounded, for every d.
+cdef inline void square_words(row16 y, crow16 x, crow16 r, int n, int bits, uint32_t half) noexcept nogil:
     cdef int i
-    cdef uint32_t v
-    cdef uint32_t half = <uint32_t>1 << (bits - 1)
+    cdef uint32_t d, v
     for i in range(n):  # hot
-        v = <uint32_t>d[i] * d[i] + half
+        d = distance(x[i], r[i])
+        v = d * d + half
         y[i] = <uint16_t>((v + (v >> bits)) >> bits)
 
 
-cdef inline void square_floats(row y, crow d, int n) noexcept nogil:
+cdef inline void square_floats(row y, crow x, crow r, int n) noexcept nogil:
+    cdef int i
+    cdef float d
+    for i in range(n):  # hot
+        d = x[i] - r[i]
+        y[i] = d * d
+
+
+cdef inline void mask_bytes(row8 y, crow8 x, crow8 r, int n, uint8_t threshold) noexcept nogil:
+    cdef int i
+    cdef uint8_t d
+    for i in range(n):  # hot
+        d = <uint8_t>(max(x[i], r[i]) - min(x[i], r[i]))
+        y[i] = 255 if d > threshold else 0
+
+
+cdef inline void mask_words(row16 y, crow16 x, crow16 r, int n, uint16_t threshold, uint16_t peak) noexcept nogil:
     cdef int i
     for i in range(n):  # hot
-        y[i] = d[i] * d[i]
+        y[i] = peak if distance(x[i], r[i]) > threshold else <uint16_t>0
 
 
-cdef inline void mask_bytes(row8 y, crow8 d, int n, uint8_t threshold) noexcept nogil:
+cdef inline void mask_floats(row y, crow x, crow r, int n, float threshold) noexcept nogil:
     cdef int i
     for i in range(n):  # hot
-        y[i] = 255 if d[i] > threshold else 0
+        y[i] = 1 if fabsf(x[i] - r[i]) > threshold else 0
 
 
-cdef inline void mask_words(row16 y, crow16 d, int n, uint16_t threshold, uint16_t peak) noexcept nogil:
-    cdef int i
-    for i in range(n):  # hot
-        y[i] = peak if d[i] > threshold else <uint16_t>0
+cdef inline void draw_bytes(
+        uint8_t *y, const uint8_t *x, const uint8_t *r, int n, Picture picture, double threshold) noexcept nogil:
+    if picture == ABS:
+        abs_bytes(y, x, r, n)
+    elif picture == SQUARE:
+        square_bytes(y, x, r, n)
+    else:
+        mask_bytes(y, x, r, n, <uint8_t>threshold)
 
 
-cdef inline void mask_floats(row y, crow d, int n, float threshold) noexcept nogil:
-    cdef int i
-    for i in range(n):  # hot
-        y[i] = 1 if d[i] > threshold else 0
+cdef inline int bit_length(int peak) noexcept nogil:
+    cdef int bits = 0
+    while peak >> bits:
+        bits += 1
+    return bits
 
 
-# Planes
+cdef inline void draw_words(
+        uint16_t *y, const uint16_t *x, const uint16_t *r, int n, Picture picture, double threshold,
+        int peak) noexcept nogil:
+    if picture == ABS:
+        abs_words(y, x, r, n)
+    elif picture == SQUARE:
+        square_words(y, x, r, n, bit_length(peak), (peak + 1) // 2)
+    else:
+        mask_words(y, x, r, n, <uint16_t>threshold, <uint16_t>peak)
+
+
+cdef inline void draw_floats(
+        float *y, const float *x, const float *r, int n, Picture picture, double threshold) noexcept nogil:
+    if picture == ABS:
+        abs_floats(y, x, r, n)
+    elif picture == SQUARE:
+        square_floats(y, x, r, n)
+    else:
+        mask_floats(y, x, r, n, <float>threshold)
+
+
+# Parts of a row, and planes. y may be NULL: the picture is not wanted.
+
+cdef inline void map_integers(
+        Sums *sums, void *y, const void *x, const void *r, int n, const Pixels *pixels, Picture picture,
+        double threshold) noexcept nogil:
+    if pixels.sample == BYTE:
+        measure_bytes(sums, <const uint8_t *>x, <const uint8_t *>r, n, <int16_t>threshold)
+        if y != NULL:
+            draw_bytes(<uint8_t *>y, <const uint8_t *>x, <const uint8_t *>r, n, picture, threshold)
+    else:
+        measure_words(sums, <const uint16_t *>x, <const uint16_t *>r, n, <uint16_t>threshold)
+        if y != NULL:
+            draw_words(
+                <uint16_t *>y, <const uint16_t *>x, <const uint16_t *>r, n, picture, threshold, <int>pixels.peak)
+
+
+cdef inline void map_floats(
+        Sums *sums, void *y, const void *x, const void *r, int n, const Pixels *pixels, Picture picture,
+        double threshold) noexcept nogil:
+    cdef float xs[LANES]
+    cdef float rs[LANES]
+    cdef float ys[LANES]
+    if pixels.sample == HALF:
+        load_halves(xs, <const uint16_t *>x, n, 1)
+        load_halves(rs, <const uint16_t *>r, n, 1)
+        measure_floats(sums, xs, rs, n, <float>threshold)
+        if y != NULL:
+            draw_floats(ys, xs, rs, n, picture, threshold)
+            store_halves(<uint16_t *>y, ys, n, 1)
+    else:
+        measure_floats(sums, <const float *>x, <const float *>r, n, <float>threshold)
+        if y != NULL:
+            draw_floats(<float *>y, <const float *>x, <const float *>r, n, picture, threshold)
+
 
 cdef inline double stored_threshold(double threshold, const Pixels *pixels) noexcept nogil:
-    """In stored values: no integer lies between this and what was given on the 8-bit scale."""
+    """In stored values. For integers it is one: none lies between it and what was given."""
     threshold = threshold * pixels.peak / 255
     if pixels.sample == BYTE or pixels.sample == WORD:
         threshold = floor(fmin(threshold, pixels.peak))
     return threshold
 
 
-cdef inline int bits_of(const Pixels *pixels) noexcept nogil:
-    cdef int bits = 8
-    while 1 << bits <= pixels.peak:
-        bits += 1
-    return bits
-
-
-cdef inline void map_bytes(
-        uint8_t *dst, const uint8_t *x, const uint8_t *r, int n, Picture picture, double threshold,
-        Sums *sums) noexcept nogil:
-    cdef uint8_t differences[CHUNK]
-    cdef bint direct = dst != NULL and picture == ABS
-    measure_bytes(dst if direct else differences, x, r, n, <int16_t>threshold, sums)
-    if dst != NULL and picture == SQUARE:
-        square_bytes(dst, differences, n)
-    elif dst != NULL and picture == MASK:
-        mask_bytes(dst, differences, n, <uint8_t>threshold)
-
-
-cdef inline void map_words(
-        uint16_t *dst, const uint16_t *x, const uint16_t *r, int n, Picture picture, double threshold,
-        const Pixels *pixels, Sums *sums) noexcept nogil:
-    cdef uint16_t differences[CHUNK]
-    cdef bint direct = dst != NULL and picture == ABS
-    measure_words(dst if direct else differences, x, r, n, <uint16_t>threshold, sums)
-    if dst != NULL and picture == SQUARE:
-        square_words(dst, differences, n, bits_of(pixels))
-    elif dst != NULL and picture == MASK:
-        mask_words(dst, differences, n, <uint16_t>threshold, <uint16_t>pixels.peak)
-
-
-cdef inline void map_floats(
-        float *dst, const float *x, const float *r, int n, Picture picture, double threshold,
-        Sums *sums) noexcept nogil:
-    cdef float differences[LANES]
-    cdef bint direct = dst != NULL and picture == ABS
-    sums.changed += measure_lanes(
-        dst if direct else differences, x, r, n, <float>threshold, sums.float_differences, sums.float_squares)
-    if dst != NULL and picture == SQUARE:
-        square_floats(dst, differences, n)
-    elif dst != NULL and picture == MASK:
-        mask_floats(dst, differences, n, <float>threshold)
-
-
-cdef inline void map_halves(
-        uint16_t *dst, const uint16_t *x, const uint16_t *r, int n, Picture picture, double threshold,
-        Sums *sums) noexcept nogil:
-    cdef float xs[LANES]
-    cdef float rs[LANES]
-    cdef float ys[LANES]
-    load_halves(xs, x, n, 1)
-    load_halves(rs, r, n, 1)
-    if dst == NULL:
-        map_floats(NULL, xs, rs, n, picture, threshold, sums)
-    else:
-        map_floats(ys, xs, rs, n, picture, threshold, sums)
-        store_halves(dst, ys, n, 1)
-
-
-cdef inline Change summed(const Sums *sums, int width, int height, const Pixels *pixels) noexcept nogil:
+cdef inline Change change_of(const Sums *sums, int width, int height, const Pixels *pixels) noexcept nogil:
     cdef Change c
     cdef double count = <double>width * height
+    cdef double peak = pixels.peak
     cdef double differences = sums.differences
     cdef double squares = sums.squares
-    cdef double peak = pixels.peak
     cdef int i
     for i in range(LANES):
         differences += sums.float_differences[i]
@@ -231,14 +277,14 @@ cdef inline Change summed(const Sums *sums, int width, int height, const Pixels 
 cdef inline Change map_change(
         void *dst, ptrdiff_t dst_stride, const void *x, ptrdiff_t x_stride, const void *r, ptrdiff_t r_stride,
         int width, int height, const Pixels *pixels, Picture picture, double threshold) noexcept nogil:
-    """Draws the picture of the change from r to x, unless dst is NULL, and measures it. `threshold`: 8-bit scale."""
+    """Measures the change from r to x and draws its picture, unless dst is NULL. `threshold`: 8-bit scale."""
     cdef Sums sums
-    cdef bint floating = pixels.sample == HALF or pixels.sample == SINGLE
-    cdef int step = LANES if floating else CHUNK
+    cdef bint integers = pixels.sample == BYTE or pixels.sample == WORD
+    cdef int step = CHUNK if integers else LANES
     cdef int bytes = 1 if pixels.sample == BYTE else 4 if pixels.sample == SINGLE else 2
+    cdef char *y = NULL
     cdef const char *xs
     cdef const char *rs
-    cdef char *ys
     cdef int start, n
     memset(&sums, 0, sizeof(Sums))
     threshold = stored_threshold(threshold, pixels)
@@ -248,24 +294,18 @@ cdef inline Change map_change(
             n = min(step, width - start)
             xs = <const char *>x + start * bytes
             rs = <const char *>r + start * bytes
-            ys = NULL
             if dst != NULL:
-                ys = <char *>dst + start * bytes
-            if pixels.sample == BYTE:
-                map_bytes(<uint8_t *>ys, <const uint8_t *>xs, <const uint8_t *>rs, n, picture, threshold, &sums)
-            elif pixels.sample == WORD:
-                map_words(
-                    <uint16_t *>ys, <const uint16_t *>xs, <const uint16_t *>rs, n, picture, threshold, pixels, &sums)
-            elif pixels.sample == HALF:
-                map_halves(<uint16_t *>ys, <const uint16_t *>xs, <const uint16_t *>rs, n, picture, threshold, &sums)
+                y = <char *>dst + start * bytes
+            if integers:
+                map_integers(&sums, y, xs, rs, n, pixels, picture, threshold)
             else:
-                map_floats(<float *>ys, <const float *>xs, <const float *>rs, n, picture, threshold, &sums)
+                map_floats(&sums, y, xs, rs, n, pixels, picture, threshold)
             start += step
         x = <const char *>x + x_stride
         r = <const char *>r + r_stride
         if dst != NULL:
             dst = <char *>dst + dst_stride
-    return summed(&sums, width, height, pixels)
+    return change_of(&sums, width, height, pixels)
 
 
 cdef inline Change measure_change(

@@ -98,8 +98,9 @@ cdef inline bint fix_factor(Blend *b) noexcept nogil:
     return True
 
 
-cdef inline Blend describe_blend(double alpha, double threshold, double limit, const Pixels *pixels) noexcept nogil:
-    """The parameters, given on the 8-bit scale, in stored values."""
+cdef inline Blend describe_float_blend(
+        double alpha, double threshold, double limit, const Pixels *pixels) noexcept nogil:
+    """The parameters, given on the 8-bit scale, in stored values; for alpha of any size."""
     cdef Blend b
     cdef bint integer = pixels.sample == BYTE or pixels.sample == WORD
     b.alpha = <float>alpha
@@ -108,6 +109,13 @@ cdef inline Blend describe_blend(double alpha, double threshold, double limit, c
     b.limit = <float>(limit * pixels.peak / 255)
     # A change of the whole range or more ends at 0 or the peak, limited or not.
     b.plain = threshold == 0 and integer and limit >= 255
+    b.fixed = False
+    return b
+
+
+cdef inline Blend describe_blend(double alpha, double threshold, double limit, const Pixels *pixels) noexcept nogil:
+    """The same, in fixed point where that was found to do, which takes a while to find out."""
+    cdef Blend b = describe_float_blend(alpha, threshold, limit, pixels)
     b.fixed = b.plain and pixels.sample == BYTE and fix_factor(&b)
     return b
 
