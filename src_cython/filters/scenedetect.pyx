@@ -3,8 +3,8 @@
 Three nodes in a chain, of which the host keeps the results and merges requests, so that nothing is computed twice:
 
     features    of each frame what is compared of it: a thumbnail or a histogram, as a row of floats
-    pairs       of each frame its change from the frames before and its motion, as a row of two floats
-    SceneDetect the frames of the clip with their scores and marks, from the pairs around them
+    evidence    of each frame its change from the frames before and its motion, as a row of two floats
+    SceneDetect the frames of the clip with their scores and marks, from the evidence around them
 """
 
 from libc.stdlib cimport calloc, free
@@ -19,7 +19,7 @@ from common.frames cimport clamp_to_clip, new_output, request_between
 from common.pixels cimport PLANES, Pixels
 from common.scratch cimport Scratch, free_scratch, give_scratch, take_scratch
 from kernels.scenedetect cimport (
-    ADAPTIVE, HISTOGRAM, MAD, METRICS, MSE, Metric, Pair, add_change, add_feature, begin_feature, compare,
+    ADAPTIVE, HISTOGRAM, MAD, METRICS, MSE, Evidence, Metric, add_change, add_feature, begin_feature, compare,
     feature_length, feature_scratch, finish_feature, frames_after, frames_before, frames_near, is_cut, score,
     usual_threshold)
 
@@ -27,8 +27,8 @@ from kernels.scenedetect cimport (
 cdef enum:
     LONGEST = 1000      # min_length
     IN_FLIGHT = 64      # frames that are worked on at once may lie so far apart
-    WINDOW = 16         # frames that a pair is made of, at most
-    PAIR = 2            # floats
+    WINDOW = 16         # frames that evidence is made of, at most
+    EVIDENCE = 2        # floats
     AROUND = 2 * LONGEST + 8
 
 
@@ -45,7 +45,7 @@ cdef struct Stage:
 
 cdef struct SceneDetect:
     VSNode *clip
-    VSNode *pairs
+    VSNode *evidence
     const VSVideoInfo *vi
     Metric metric
     double threshold
@@ -87,43 +87,43 @@ cdef const VSFrame *get_feature(
     return dst
 
 
-cdef Pair pair_of_features(const Stage *d, int n, VSFrameContext *context, const VSAPI *api) noexcept nogil:
+cdef Evidence evidence_of_features(const Stage *d, int n, VSFrameContext *context, const VSAPI *api) noexcept nogil:
     cdef const VSFrame *frames[WINDOW]
     cdef const float *features[WINDOW]
     cdef int first = clamp_to_clip(n - frames_before(d.metric), &d.vi)
     cdef int last = clamp_to_clip(n + frames_after(d.metric), &d.vi)
-    cdef Pair pair
+    cdef Evidence e
     cdef int m
     for m in range(first, last + 1):
         frames[m - first] = api.getFrameFilter(m, d.source, context)
         features[m - first] = <const float *>api.getReadPtr(frames[m - first], 0)
-    pair = compare(d.metric, features, n - first, last - n, d.width, d.height, d.planes)
+    e = compare(d.metric, features, n - first, last - n, d.width, d.height, d.planes)
     for m in range(last - first + 1):
         api.freeFrame(frames[m])
-    return pair
+    return e
 
 
-cdef Pair pair_of_pixels(const Stage *d, int n, VSFrameContext *context, const VSAPI *api) noexcept nogil:
+cdef Evidence evidence_of_pixels(const Stage *d, int n, VSFrameContext *context, const VSAPI *api) noexcept nogil:
     cdef const VSFrame *x = api.getFrameFilter(n, d.source, context)
     cdef const VSFrame *r = api.getFrameFilter(n - 1, d.source, context)
-    cdef Pair pair
+    cdef Evidence e
     cdef int p
-    pair.change = pair.motion = 0
+    e.change = e.motion = 0
     for p in range(d.planes):
         add_change(
-            d.metric, &pair, api.getReadPtr(x, p), api.getStride(x, p), api.getReadPtr(r, p), api.getStride(r, p),
+            d.metric, &e, api.getReadPtr(x, p), api.getStride(x, p), api.getReadPtr(r, p), api.getStride(r, p),
             d.width, d.height, &d.pixels, d.planes)
     api.freeFrame(x)
     api.freeFrame(r)
-    return pair
+    return e
 
 
-cdef const VSFrame *get_pair(
+cdef const VSFrame *get_evidence(
         int n, int reason, void *instance, void **frame_data,
         VSFrameContext *context, VSCore *core, const VSAPI *api) noexcept nogil:
     cdef Stage *d = <Stage *>instance
     cdef VSFrame *dst
-    cdef Pair *pair
+    cdef Evidence *e
     if reason == arInitial:
         request_between(
             clamp_to_clip(n - frames_before(d.metric), &d.vi), clamp_to_clip(n + frames_after(d.metric), &d.vi),
@@ -136,18 +136,18 @@ cdef const VSFrame *get_pair(
     if dst == NULL:
         api.setFilterError(b"SceneDetect: out of memory.", context)
         return NULL
-    pair = <Pair *>api.getWritePtr(dst, 0)
+    e = <Evidence *>api.getWritePtr(dst, 0)
     if n == 0:
-        pair.change = pair.motion = 0
+        e.change = e.motion = 0
     elif feature_length(d.metric, d.planes) > 0:
-        pair[0] = pair_of_features(d, n, context, api)
+        e[0] = evidence_of_features(d, n, context, api)
     else:
-        pair[0] = pair_of_pixels(d, n, context, api)
+        e[0] = evidence_of_pixels(d, n, context, api)
     return dst
 
 
 cdef int around(const SceneDetect *d) noexcept nogil:
-    """Frames on each side whose pairs decide over a frame."""
+    """Frames on each side whose evidence decides over a frame."""
     return d.min_length - 1 + frames_near(d.metric)
 
 
@@ -157,7 +157,7 @@ cdef const VSFrame *get_frame(
     cdef SceneDetect *d = <SceneDetect *>instance
     cdef int first = clamp_to_clip(n - around(d), d.vi)
     cdef int last = clamp_to_clip(n + 1 + around(d), d.vi)
-    cdef Pair pairs[AROUND]
+    cdef Evidence evidence[AROUND]
     cdef float scores[AROUND]
     cdef bint process[PLANES]
     cdef const VSFrame *frame
@@ -167,7 +167,7 @@ cdef const VSFrame *get_frame(
     cdef int count = last - first + 1
     if reason == arInitial:
         api.requestFrameFilter(n, d.clip, context)
-        request_between(first, last, d.pairs, context, api)
+        request_between(first, last, d.evidence, context, api)
         return NULL
     if reason != arAllFramesReady:
         return NULL
@@ -181,11 +181,11 @@ cdef const VSFrame *get_frame(
         api.setFilterError(b"SceneDetect: out of memory.", context)
         return NULL
     for i in range(count):
-        frame = api.getFrameFilter(first + i, d.pairs, context)
-        pairs[i] = (<const Pair *>api.getReadPtr(frame, 0))[0]
+        frame = api.getFrameFilter(first + i, d.evidence, context)
+        evidence[i] = (<const Evidence *>api.getReadPtr(frame, 0))[0]
         api.freeFrame(frame)
     for i in range(count):
-        scores[i] = score(d.metric, pairs, count, i)
+        scores[i] = score(d.metric, evidence, count, i)
     props = api.getFramePropertiesRW(dst)
     api.mapSetFloat(props, b"VdiffSceneScore", scores[n - first], maReplace)
     api.mapSetInt(props, b"_SceneChangePrev", is_cut(scores, first, last, n, d.threshold, d.min_length), maReplace)
@@ -203,7 +203,7 @@ cdef void free_stage(void *instance, VSCore *core, const VSAPI *api) noexcept no
 cdef void free_instance(void *instance, VSCore *core, const VSAPI *api) noexcept nogil:
     cdef SceneDetect *d = <SceneDetect *>instance
     api.freeNode(d.clip)
-    api.freeNode(d.pairs)
+    api.freeNode(d.evidence)
     free(d)
 
 
@@ -230,9 +230,9 @@ cdef VSNode *add_stage(
     return node
 
 
-cdef VSNode *add_pairs(
+cdef VSNode *add_evidence(
         SceneDetect *d, const Pixels *pixels, VSCore *core, const VSAPI *api) noexcept nogil:
-    """The pairs of the clip's frames."""
+    """The evidence of the clip's frames."""
     cdef Stage stage
     cdef VSNode *source = api.addNodeRef(d.clip)
     cdef int length
@@ -249,7 +249,7 @@ cdef VSNode *add_pairs(
         source = add_stage(&stage, source, True, length, WINDOW + IN_FLIGHT, get_feature, core, api)
     if source == NULL:
         return NULL
-    return add_stage(&stage, source, False, PAIR, 2 * around(d) + 2 + IN_FLIGHT, get_pair, core, api)
+    return add_stage(&stage, source, False, EVIDENCE, 2 * around(d) + 2 + IN_FLIGHT, get_evidence, core, api)
 
 
 cdef void create(const VSMap *given, VSMap *out, void *user, VSCore *core, const VSAPI *api) noexcept nogil:
@@ -272,8 +272,8 @@ cdef void create(const VSMap *given, VSMap *out, void *user, VSCore *core, const
     d.threshold = number(&a, b"threshold", usual_threshold(d.metric), 0, 1e6)
     d.min_length = integer(&a, b"min_length", 1, 1, LONGEST)
     if not a.failed:
-        d.pairs = add_pairs(d, &pixels, core, api)
-        if d.pairs == NULL:
+        d.evidence = add_evidence(d, &pixels, core, api)
+        if d.evidence == NULL:
             fail(&a, b"out of memory.")
     if a.failed:
         free_instance(d, core, api)
@@ -281,7 +281,7 @@ cdef void create(const VSMap *given, VSMap *out, void *user, VSCore *core, const
 
     needs[0].source = d.clip
     needs[0].requestPattern = rpStrictSpatial
-    needs[1].source = d.pairs
+    needs[1].source = d.evidence
     needs[1].requestPattern = rpGeneral
     api.createVideoFilter(out, b"SceneDetect", d.vi, get_frame, free_instance, fmParallel, needs, 2, d, core)
 

@@ -54,7 +54,7 @@ cdef enum Metric:
     METRICS
 
 
-cdef struct Pair:
+cdef struct Evidence:
     float change
     float motion
 
@@ -235,19 +235,19 @@ cdef inline float moved_distance(const float *a, const float *b, int columns, in
     return nearest
 
 
-cdef inline Pair compare_thumbnails(
+cdef inline Evidence compare_thumbnails(
         const float **thumbnails, int before, int after, int width, int height) noexcept nogil:
     """Of the frame thumbnails[before]."""
-    cdef Pair pair
+    cdef Evidence e
     cdef int columns = cells_along(width, COLUMNS)
     cdef int rows = cells_along(height, ROWS)
     cdef int i, j
-    pair.motion = moved_distance(thumbnails[before - 1], thumbnails[before], columns, rows)
-    pair.change = pair.motion
+    e.motion = moved_distance(thumbnails[before - 1], thumbnails[before], columns, rows)
+    e.change = e.motion
     for i in range(before):
         for j in range(before, before + after + 1):
-            pair.change = minf(pair.change, distance(thumbnails[i], thumbnails[j], columns, rows, 0, 0))
-    return pair
+            e.change = minf(e.change, distance(thumbnails[i], thumbnails[j], columns, rows, 0, 0))
+    return e
 
 
 # Histograms
@@ -290,15 +290,15 @@ cdef inline void find_histogram(
         cumulative[i] = <float>(below / samples)
 
 
-cdef inline Pair compare_histograms(const float *a, const float *b, int planes) noexcept nogil:
+cdef inline Evidence compare_histograms(const float *a, const float *b, int planes) noexcept nogil:
     """The mean over the planes."""
-    cdef Pair pair
+    cdef Evidence e
     cdef int i
-    pair.change = pair.motion = 0
+    e.change = e.motion = 0
     for i in range(LEVELS * planes):
-        pair.change += fabsf(a[i] - b[i])
-    pair.change /= planes
-    return pair
+        e.change += fabsf(a[i] - b[i])
+    e.change /= planes
+    return e
 
 
 # What the filter asks for
@@ -344,21 +344,21 @@ cdef inline int frames_after(Metric metric) noexcept nogil:
     return REACH - 1 if metric == ADAPTIVE else 0
 
 
-cdef inline Pair compare(
+cdef inline Evidence compare(
         Metric metric, const float **features, int before, int after, int width, int height,
         int planes) noexcept nogil:
-    """The pair of the frame features[before], with as many frames before it and `after` ones after it."""
+    """The e of the frame features[before], with as many frames before it and `after` ones after it."""
     if metric == ADAPTIVE:
         return compare_thumbnails(features, before, after, width, height)
     return compare_histograms(features[0], features[1], planes)
 
 
 cdef inline void add_change(
-        Metric metric, Pair *pair, const void *x, ptrdiff_t x_stride, const void *r, ptrdiff_t r_stride, int width,
+        Metric metric, Evidence *e, const void *x, ptrdiff_t x_stride, const void *r, ptrdiff_t r_stride, int width,
         int height, const Pixels *pixels, int planes) noexcept nogil:
     """Adds the change from r to x of one of so many planes."""
     cdef Change change = measure_change(x, x_stride, r, r_stride, width, height, pixels, 0)
-    pair.change += <float>((change.mse if metric == MSE else change.mad) / planes)
+    e.change += <float>((change.mse if metric == MSE else change.mad) / planes)
 
 
 cdef inline int frames_near(Metric metric) noexcept nogil:
@@ -372,15 +372,15 @@ cdef inline double usual_threshold(Metric metric) noexcept nogil:
     return 2500 if metric == MSE else 35 if metric == MAD else 20
 
 
-cdef inline float score(Metric metric, const Pair *pairs, int count, int i) noexcept nogil:
+cdef inline float score(Metric metric, const Evidence *evidence, int count, int i) noexcept nogil:
     """Of frame i among `count` frames."""
     cdef float motion = 0
     cdef int near = frames_near(metric)
     cdef int j
     for j in range(max(0, i - near), min(count, i + near + 1)):
         if j != i:
-            motion = maxf(motion, pairs[j].motion)
-    return pairs[i].change / ((FLOOR if metric == ADAPTIVE else 1) + motion)
+            motion = maxf(motion, evidence[j].motion)
+    return evidence[i].change / ((FLOOR if metric == ADAPTIVE else 1) + motion)
 
 
 cdef inline bint is_cut(
