@@ -1,15 +1,17 @@
-"""Decay against its reference and its closed forms: averages, trails, cuts, black and neutral.
+"""Decay against its reference, its closed forms and FFmpeg: averages, trails, sums, cuts, black, white and neutral.
 
-The reference recursion is never truncated. `mean` may differ from it by what it is allowed to forget, half a step of
-the output, and by rounding.
+The reference recursion is never truncated. `mean` and `sum` may differ from it by what they are allowed to forget, half
+a step of the output, and by rounding.
 """
 
 from __future__ import annotations
 
+import subprocess
 from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from cases import FILTERS, Case, filter_cases
 from reference import Real
@@ -23,13 +25,16 @@ from support import (
     make_clip,
     random_frames,
     read,
+    read_frame,
     read_gray,
     stack,
 )
+from vs_vdiff import ffmpeg
 
 FORMATS = ("GRAY8", "YUV420P8", "YUV422P10", "YUV444P16", "RGB24", "RGBH", "YUV444PS")
 HALFLIVES = (0.5, 2.0, 5.0, 13.5, 40.0, 200.0)
-MODES = ("mean", "max")
+MODES = ("mean", "max", "min", "sum")
+"""The modes with memory."""
 every_halflife = pytest.mark.parametrize("halflife", HALFLIVES)
 every_mode = pytest.mark.parametrize("mode", MODES)
 old_property = pytest.mark.filterwarnings("ignore:The _ColorRange frame property has been deprecated")
@@ -40,14 +45,15 @@ def decay_case(**args: Any) -> Case:
     return Case("Decay", args, FILTERS["Decay"][0])
 
 
-def flashes(rng: np.random.Generator, video: Video, count: int) -> Frames:
-    """Random frames, most of them dim, so that trails of the bright ones last."""
+def flashes(rng: np.random.Generator, video: Video, count: int, mode: str = "max") -> Frames:
+    """Random frames, most of them dim, in `min` next to white, so that trails of the others last."""
     frames = random_frames(rng, video, count)
     for n in range(count):
         if n % 9:
             for p in video.planes:
                 samples = video.samples(p)
-                frames[n][p] = samples.store(samples.rest + (frames[n][p] - samples.rest) * rng.uniform(0.0, 0.1))
+                goal = samples.white if mode == "min" and not samples.chroma else samples.rest
+                frames[n][p] = samples.store(goal + (frames[n][p] - goal) * rng.uniform(0.0, 0.1))
     return frames
 
 
@@ -72,6 +78,26 @@ def test_reference_max_is_the_largest_of_the_decayed_past(rng: np.random.Generat
     assert np.allclose(signed, furthest, atol=1e-14)
 
 
+def test_reference_min_is_the_smallest_of_the_decayed_past(rng: np.random.Generator) -> None:
+    x, q = rng.uniform(0.0, 1.0, (12, 2, 3)), 0.7
+    past = 1.0 - q ** np.arange(12)[:, None, None] * (1.0 - x[::-1])
+    trails = reference.minimum(x, q, 1.0, floor=0.0)
+    assert np.allclose(trails[:, 11], past.min(axis=0), atol=1e-14)
+
+
+def test_reference_total_is_the_sum_of_the_decayed_past(rng: np.random.Generator) -> None:
+    """Within bounds; of an impulse train with period P it is (1 - q^(m P)) / (1 - q^P) after m impulses."""
+    x, q = rng.uniform(0.0, 1.0, (12, 2, 3)), 0.7
+    ends = {"low": -100.0, "high": 100.0}
+    past = q ** np.arange(12)[:, None, None] * (x[::-1] - 0.5)
+    assert np.allclose(reference.total(x, q, 0.5, signed=True, **ends)[11], 0.5 + past.sum(axis=0), atol=1e-13)
+    train = np.tile([1.0, 0.0, 0.0], 5)[:, None, None]
+    sums = reference.total(train, q, 0.0, signed=False, low=0.0, high=9.0)
+    assert np.allclose(sums[::3, 0, 0], (1 - q ** (3 * np.arange(1, 6))) / (1 - q**3), atol=1e-14)
+    sums = reference.total(train, q, 0.0, signed=False, low=0.0, high=1.25)
+    assert sums[:5, 0, 0].tolist() == pytest.approx([1.0, q, q * q, 1.25, 1.25 * q])
+
+
 def test_frames_of_memory() -> None:
     """The table of oracles: frames of memory at 8 and 16 bit for a = 0.5, 0.25, 0.1, 0.05."""
     table = {0.5: (9, 17), 0.25: (22, 41), 0.1: (60, 112), 0.05: (122, 230)}
@@ -88,8 +114,16 @@ def test_frames_of_memory() -> None:
 def test_parity(core: Any, rng: np.random.Generator, halflife: float, mode: str, name: str) -> None:
     """Over two cuts; long enough that short half-lives forget and begin anew several times."""
     video = Video(name, 23, 9)
-    frames = flashes(rng, video, 120)
+    frames = flashes(rng, video, 120, mode)
     decay_case(halflife=halflife, mode=mode).check(video, frames, starts=(47, 52))
+
+
+@pytest.mark.parametrize("name", FORMATS)
+@every_halflife
+def test_parity_of_fade(core: Any, rng: np.random.Generator, halflife: float, name: str) -> None:
+    """Cuts change nothing: it has no past."""
+    video = Video(name, 23, 9)
+    decay_case(halflife=halflife, mode="fade", scenechange=0).check(video, random_frames(rng, video, 40), starts=(9,))
 
 
 @pytest.mark.parametrize(
@@ -107,14 +141,15 @@ def test_parity_over_several_memories(
     video = Video(name, 8, 4)
     levels = 255 if video.format.bits_per_sample == 8 else 65535
     count = int(2.5 * reference.memory(reference.factor(halflife=halflife), levels)) + 3
-    decay_case(halflife=halflife, mode=mode).check(video, flashes(rng, video, count))
+    decay_case(halflife=halflife, mode=mode).check(video, flashes(rng, video, count, mode))
 
 
 @pytest.mark.parametrize("case", filter_cases("Decay"), ids=str)
 def test_several_cuts(core: Any, rng: np.random.Generator, case: Case) -> None:
     """Cuts next to each other, at the first and at the last frame."""
     video = Video("YUV420P8", 20, 10)
-    case.check(video, flashes(rng, video, 40), starts=(0, 1, 7, 8, 9, 25, 39))
+    frames = flashes(rng, video, 40, case.args.get("mode", "mean"))
+    case.check(video, frames, starts=(0, 1, 7, 8, 9, 25, 39))
 
 
 @every_mode
@@ -135,7 +170,7 @@ def test_black_white_flip_is_forgotten_in_time(core: Any, mode: str, halflife: f
 def test_rate_is_halflife(core: Any, rng: np.random.Generator, mode: str, name: str) -> None:
     """Rate = ln 2 / halflife. The two q may differ in their last place: by a step where a tie is rounded."""
     video = Video(name, 19, 8)
-    clip = make_clip(video, flashes(rng, video, 30))
+    clip = make_clip(video, flashes(rng, video, 30, mode))
     by_rate = read(core.vdiff.Decay(clip, rate=np.log(2.0) / 5.0, mode=mode))
     by_halflife = read(core.vdiff.Decay(clip, halflife=5, mode=mode))
     for p in video.planes:
@@ -193,21 +228,28 @@ def test_mean_has_no_bias(core: Any, rng: np.random.Generator, halflife: float, 
     assert abs(error[8:].mean()) < 0.05
 
 
-# max.
+# max and min.
 
 
+@pytest.mark.parametrize("mode", ["max", "min", "sum", "fade"])
 @pytest.mark.parametrize("name", ["GRAY8", "YUV420P8", "YUV422P10", "YUV444P16", "RGB24", "RGB48", "YUV420PS"])
 @pytest.mark.parametrize("full", [True, False, None])
 @pytest.mark.parametrize("halflife", [0.5, 5.0, 40.0])
-def test_trails_by_range(core: Any, rng: np.random.Generator, name: str, full: bool | None, halflife: float) -> None:
-    """`_Range` decides on black, else RGB is full and the rest limited; a quarter of the samples is below black."""
+def test_trails_by_range(
+    core: Any, rng: np.random.Generator, halflife: float, full: bool | None, name: str, mode: str
+) -> None:
+    """`_Range` decides on black and white, else RGB is full and the rest limited.
+
+    A quarter of the samples is below black, in `min` above white.
+    """
     video = Video(name, 24, 12, full)
-    frames = flashes(rng, video, 60)
+    frames = flashes(rng, video, 60, mode)
+    low, high = (0.91, 1.0) if mode == "min" else (0.0, 0.07)
     for frame in frames:
         for p in video.planes:
-            below = rng.random(video.shape(p)) < 0.25
-            frame[p][below] = video.samples(p).store(rng.uniform(0.0, 0.07, below.sum()) * video.samples(p).peak)
-    decay_case(halflife=halflife, mode="max").check(video, frames, starts=(31,))
+            beyond = rng.random(video.shape(p)) < 0.25
+            frame[p][beyond] = video.samples(p).store(rng.uniform(low, high, beyond.sum()) * video.samples(p).peak)
+    decay_case(halflife=halflife, mode=mode).check(video, frames, starts=(31,))
 
 
 @old_property
