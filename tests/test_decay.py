@@ -7,11 +7,12 @@ a step of the output, and by rounding.
 from __future__ import annotations
 
 import subprocess
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
+import vapoursynth as vs
 
 from cases import FILTERS, Case, filter_cases
 from reference import Real
@@ -88,9 +89,9 @@ def test_reference_min_is_the_smallest_of_the_decayed_past(rng: np.random.Genera
 def test_reference_total_is_the_sum_of_the_decayed_past(rng: np.random.Generator) -> None:
     """Within bounds; of an impulse train with period P it is (1 - q^(m P)) / (1 - q^P) after m impulses."""
     x, q = rng.uniform(0.0, 1.0, (12, 2, 3)), 0.7
-    ends = {"low": -100.0, "high": 100.0}
     past = q ** np.arange(12)[:, None, None] * (x[::-1] - 0.5)
-    assert np.allclose(reference.total(x, q, 0.5, signed=True, **ends)[11], 0.5 + past.sum(axis=0), atol=1e-13)
+    sums = reference.total(x, q, 0.5, signed=True, low=-100.0, high=100.0)
+    assert np.allclose(sums[11], 0.5 + past.sum(axis=0), atol=1e-13)
     train = np.tile([1.0, 0.0, 0.0], 5)[:, None, None]
     sums = reference.total(train, q, 0.0, signed=False, low=0.0, high=9.0)
     assert np.allclose(sums[::3, 0, 0], (1 - q ** (3 * np.arange(1, 6))) / (1 - q**3), atol=1e-14)
@@ -181,6 +182,36 @@ def test_rate_is_halflife(core: Any, rng: np.random.Generator, mode: str, name: 
         assert np.mean(difference > 0) < 0.01
 
 
+# Every mode, and FFmpeg.
+
+
+@pytest.mark.parametrize(("mode", "step"), [("mean", 0), ("max", 0), ("min", 1), ("sum", 0), ("fade", 1)])
+@pytest.mark.parametrize("halflife", HALFLIVES)
+def test_step_decays_by_q_per_frame(core: Any, halflife: float, mode: str, step: int) -> None:
+    """A step from 1 to 0 leaves q^n, in `min` one from 0 to 1; `fade` leaves q^n of a constant."""
+    q = reference.factor(halflife=halflife)
+    before = np.full((2, 3), 1 if mode == "fade" else 1 - step)
+    clip = gray(before, *[np.full((2, 3), step)] * 40)
+    out = np.array([frame[0][1, 2] for frame in read(core.vdiff.Decay(clip, halflife=halflife, mode=mode))])
+    left = 1 - out if mode == "min" else out
+    assert np.abs(left - q ** np.arange(41)).max() < 2.0**-17 + 1e-6
+
+
+@pytest.mark.parametrize("halflife", [2.0, 5.0, 40.0])
+def test_lagfun(core: Any, clips: Path, halflife: float) -> None:
+    """FFmpeg's light trails of a real clip, from its first frame on, within a step: grey, full range, no cut."""
+    clip = core.bs.VideoSource(str(clips / "bikes.mp4"), cachemode=0)[77:137]
+    clip = core.std.SetFrameProps(core.std.ShufflePlanes(clip, 0, vs.GRAY), _Range=1)
+    frames = np.stack([frame[0] for frame in read(clip)])
+    command = [ffmpeg.find(), "-v", "error", "-f", "rawvideo", "-pix_fmt", "gray", "-s", f"{clip.width}x{clip.height}"]
+    command += ["-i", "-", "-vf", f"lagfun=decay={reference.factor(halflife=halflife)}", "-f", "rawvideo", "-"]
+    done = subprocess.run(command, input=frames.tobytes(), stdout=subprocess.PIPE, check=True)
+    wanted = np.frombuffer(done.stdout, np.uint8).reshape(frames.shape)
+    trails = stack(read(core.vdiff.Decay(clip, halflife=halflife, mode="max")), 0)
+    assert np.abs(trails - wanted).max() <= 1
+    assert np.mean(wanted > frames + 2) > 0.02, "no trails"
+
+
 # mean.
 
 
@@ -191,15 +222,6 @@ def test_constant_stays_in_mean(core: Any, rng: np.random.Generator, name: str, 
     video = Video(name, 33, 10)
     frames = [random_frames(rng, video, 1)[0]] * 300
     assert_same(read(core.vdiff.Decay(make_clip(video, frames), halflife=halflife)), frames)
-
-
-@pytest.mark.parametrize("halflife", HALFLIVES)
-def test_step_decays_by_q_per_frame(core: Any, halflife: float) -> None:
-    """A step from 1 to 0 leaves q^n."""
-    q = reference.factor(halflife=halflife)
-    clip = gray(np.ones((2, 3)), *[np.zeros((2, 3))] * 40)
-    out = np.array([frame[0][1, 2] for frame in read(core.vdiff.Decay(clip, halflife=halflife))])
-    assert np.abs(out - q ** np.arange(41)).max() < 2.0**-17 + 1e-6
 
 
 @pytest.mark.parametrize("halflife", [0.5, 2.0, 5.0])
@@ -265,9 +287,9 @@ def test_trails_by_range(
     ids=str,
 )
 @pytest.mark.parametrize("name", ["GRAY8", "YUV420P8", "YUV444P10", "GRAY16"])
-def test_black_of_the_properties(core: Any, props: dict[str, int], black: int, name: str) -> None:
+def test_levels_of_the_properties(core: Any, props: dict[str, int], black: int, name: str) -> None:
     """`_Range`, or the deprecated `_ColorRange`, which counts the other way round."""
-    assert resting_level(core, name, props) == black
+    assert_levels(core, name, props, black)
 
 
 @old_property
@@ -275,28 +297,38 @@ def test_black_of_the_properties(core: Any, props: dict[str, int], black: int, n
     ("props", "black"), [({}, 0), ({"_Range": 1}, 0), ({"_Range": 0}, 16), ({"_ColorRange": 1}, 16)]
 )
 @pytest.mark.parametrize("name", ["RGB24", "RGB30", "RGB48"])
-def test_black_of_rgb(core: Any, props: dict[str, int], black: int, name: str) -> None:
-    assert resting_level(core, name, props) == black
+def test_levels_of_rgb(core: Any, props: dict[str, int], black: int, name: str) -> None:
+    assert_levels(core, name, props, black)
 
 
 @old_property
 @pytest.mark.parametrize("props", [{}, {"_Range": 0}, {"_ColorRange": 1}], ids=str)
 @pytest.mark.parametrize("name", ["GRAYS", "RGBH"])
-def test_black_of_float_is_zero(core: Any, props: dict[str, int], name: str) -> None:
-    assert resting_level(core, name, props) == 0
+def test_levels_of_float(core: Any, props: dict[str, int], name: str) -> None:
+    """Black is 0, white 1."""
+    assert_levels(core, name, props, 0)
 
 
-def resting_level(core: Any, name: str, props: dict[str, int]) -> float:
-    """Where the trail of a flash, half-life 1, is heading for, on the 8-bit scale: 2 y_2 - y_1 in exact halves."""
-    video = Video(name, 4, 4)
-    samples = video.samples(0)
+def assert_levels(core: Any, name: str, props: dict[str, int], black: int) -> None:
+    """Where the trail of a flash, half-life 1, is heading for: 2 y_2 - y_1, in `max` in exact halves."""
+    samples = Video(name, 4, 4).samples(0)
     scale = 1 / 256 if samples.is_float else 2.0 ** (samples.bits - 8)
-    flash = [np.full(video.shape(p), 144 * scale).astype(samples.dtype) for p in video.planes]
-    dark = [np.zeros_like(plane) for plane in flash]
-    clip = make_clip(video, [flash, dark, dark])
+    assert goal_of_a_trail(core, name, props, "max", 144 * scale, 0.0) == black * scale
+    white = 235 * scale if black else samples.peak
+    assert goal_of_a_trail(core, name, props, "min", 139 * scale, samples.peak) == pytest.approx(white, abs=1.5)
+
+
+def goal_of_a_trail(core: Any, name: str, props: dict[str, int], mode: str, flash: float, still: float) -> float:
+    """2 y_2 - y_1 of a frame with the value `flash` and two with the value `still`."""
+    video = Video(name, 4, 4)
+    first, *others = (
+        [np.full(video.shape(p), value).astype(video.samples(p).dtype) for p in video.planes]
+        for value in (flash, still, still)
+    )
+    clip = make_clip(video, [first, *others])
     clip = core.std.SetFrameProps(clip, **props) if props else clip
-    first, second = (read_frame_value(core.vdiff.Decay(clip, halflife=1, mode="max"), n) for n in (1, 2))
-    return (2 * second - first) / scale
+    out = core.vdiff.Decay(clip, halflife=1, mode=mode)
+    return 2 * read_frame_value(out, 2) - read_frame_value(out, 1)
 
 
 def read_frame_value(clip: Any, n: int) -> float:
@@ -369,7 +401,131 @@ def test_trails_come_to_rest(core: Any, name: str) -> None:
     assert abs(shown[-1] + 1 - frames) <= 1
 
 
-# Both.
+@pytest.mark.parametrize("name", ["GRAY8", "RGB24", "GRAY10", "GRAY16", "RGBH", "GRAYS"])
+@every_halflife
+def test_min_is_max_of_the_negative(core: Any, rng: np.random.Generator, halflife: float, name: str) -> None:
+    """Exactly where memory is in fixed point; else but for the rounding of float and of ties, up in both."""
+    video = Video(name, 29, 8, full=True)
+    samples = video.samples(0)
+    frames = flashes(rng, video, 60)
+    negative: Frames = [[(samples.peak - plane).astype(samples.dtype) for plane in frame] for frame in frames]
+    light, dark = (
+        read(core.vdiff.Decay(make_clip(video, pictures), halflife=halflife, mode=mode))
+        for pictures, mode in ((frames, "max"), (negative, "min"))
+    )
+    difference = np.stack([np.abs(stack(light, p) + stack(dark, p) - samples.peak) for p in video.planes])
+    exact = samples.bits == 8 and halflife <= 13.5
+    assert difference.max() <= (
+        0.0 if exact else 2.0 ** (-10 if samples.bits == 16 else -22) if samples.is_float else 1.0
+    )
+
+
+@pytest.mark.parametrize("name", ["YUV420P8", "YUV422P10", "YUV444PS"])
+@pytest.mark.parametrize("halflife", [5.0, 40.0])
+def test_chroma_of_min_is_that_of_max(core: Any, rng: np.random.Generator, halflife: float, name: str) -> None:
+    video = Video(name, 26, 12)
+    clip = make_clip(video, flashes(rng, video, 40))
+    dark, light = (read(core.vdiff.Decay(clip, halflife=halflife, mode=mode)) for mode in ("min", "max"))
+    assert_same([frame[1:] for frame in dark], [frame[1:] for frame in light])
+
+
+# sum.
+
+
+@pytest.mark.parametrize("full", [True, False])
+@pytest.mark.parametrize("name", ["GRAY8", "GRAY16", "RGBH", "GRAYS"])
+@pytest.mark.parametrize(("halflife", "period"), [(2.0, 3), (13.5, 20), (40.0, 50)])
+def test_sum_of_an_impulse_train(core: Any, name: str, full: bool, halflife: float, period: int) -> None:
+    """(1 - q^(m P)) / (1 - q^P) times the impulse, of period P, after m of them: a geometric series."""
+    video = Video(name, 3, 2, full)
+    samples, q = video.samples(0), reference.factor(halflife=halflife)
+    high = 0.3 * samples.peak
+    flash, dark = (
+        [samples.store(np.full(video.shape(p), samples.rest + value)) for p in video.planes] for value in (high, 0.0)
+    )
+    clip = make_clip(video, [flash if n % period == 0 else dark for n in range(5 * period)])
+    out = stack(read(core.vdiff.Decay(clip, halflife=halflife, mode="sum")), 0)[:, 1, 1] - samples.rest
+    n = np.arange(5 * period)
+    exact = (1 - q ** (period * (n // period + 1))) / (1 - q**period) * q ** (n % period)
+    impulse = float(flash[0][0, 0]) - samples.rest
+    rounding = 2.0 ** (-11 if samples.bits == 16 else -16) if samples.is_float else 0.7
+    assert np.abs(out - impulse * exact).max() <= rounding
+
+
+@pytest.mark.parametrize("name", ["YUV444P8", "YUV444P10", "YUV444P16", "YUV444PH", "YUV444PS"])
+@pytest.mark.parametrize("halflife", [3.0, 30.0])
+def test_sum_ends_at_the_ends_of_the_range(core: Any, name: str, halflife: float) -> None:
+    """Luma at the peak, chroma at either end; from there on it falls by q, whatever went before."""
+    video = Video(name, 2, 2)
+    q = reference.factor(halflife=halflife)
+    pushed = [video.samples(p).rest + 0.3 * sign * video.samples(p).peak for p, sign in enumerate((1, 1, -1))]
+    frames = [
+        [video.samples(p).store(np.full((2, 2), pushed[p] if n < 60 else video.samples(p).rest)) for p in video.planes]
+        for n in range(70)
+    ]
+    out = read(core.vdiff.Decay(make_clip(video, frames), halflife=halflife, mode="sum"))
+    for p, end in enumerate(("high", "high", "low")):
+        samples = video.samples(p)
+        y, reached = stack(out, p)[:, 1, 1], getattr(samples, end)
+        assert np.all(y[40:60] == reached)
+        exact = samples.rest + (reached - samples.rest) * q ** np.arange(1, 11)
+        assert np.abs(y[60:] - exact).max() <= (2.0**-10 if samples.is_float else 0.75)
+
+
+@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("mode", ["sum", "mean"])
+def test_no_past_is_the_clip(core: Any, rng: np.random.Generator, mode: str, name: str) -> None:
+    """At the highest rate, q = e^-100."""
+    video = Video(name, 21, 8)
+    frames = random_frames(rng, video, 9)
+    out = read(core.vdiff.Decay(make_clip(video, frames), rate=100, mode=mode))
+    for p in video.planes:
+        rounding = 2.0**-23 if video.samples(p).is_float else 0.0
+        assert np.abs(stack(out, p) - stack(frames, p)).max() <= rounding
+
+
+# fade.
+
+
+@pytest.mark.parametrize("name", [*FORMATS, "GRAY16"])
+def test_fade(core: Any, rng: np.random.Generator, name: str) -> None:
+    """Frame 0 is the clip's; in the end all is black or neutral, what was below black too; any frame is by itself."""
+    video = Video(name, 18, 10)
+    frames = random_frames(rng, video, 4)
+    clip = core.std.Loop(make_clip(video, frames), 25)
+    out = core.vdiff.Decay(clip, halflife=2, mode="fade")
+    assert_same([read_frame(out, 0)], [frames[0]])
+    late = read_frame(out, 99)
+    for p in video.planes:
+        assert np.abs(late[p].astype(float) - video.samples(p).rest).max() <= 2.0**-40
+    order = rng.permutation(40).tolist()
+    linear = read(out)
+    assert_same([read_frame(out, n) for n in order], [linear[n] for n in order])
+
+
+@pytest.mark.parametrize("full", [True, False])
+def test_fade_rises_to_black(core: Any, full: bool) -> None:
+    """What is below black is not cut off: it takes as long."""
+    video = Video("GRAY8", 2, 1, full)
+    clip = make_clip(video, [[np.array([[0, 116]], np.uint8)]] * 5)
+    out = stack(read(core.vdiff.Decay(clip, halflife=1, mode="fade")), 0)[:, 0]
+    limited = [[0, 116], [8, 66], [12, 41], [14, 29], [15, 22]]
+    assert out.tolist() == ([[0, 116], [0, 58], [0, 29], [0, 15], [0, 7]] if full else limited)
+
+
+@pytest.mark.parametrize("mode", ["fade", "sum"])
+def test_fade_and_sum_of_the_infinite(core: Any, mode: str) -> None:
+    """Infinite and no numbers show where they are, at any time."""
+    values = np.array([[np.inf, -np.inf, np.nan, 0.5]], np.float32)
+    clip = gray(*[values] * 400)
+    out = np.concatenate([frame[0] for frame in read(core.vdiff.Decay(clip, halflife=1, mode=mode))])
+    assert np.all(out[:, 0] == np.inf)
+    assert np.all(out[:, 1] == -np.inf)
+    assert np.all(np.isnan(out[:, 2]))
+    assert np.all(np.isfinite(out[:, 3]))
+
+
+# All.
 
 
 @every_mode
@@ -421,16 +577,41 @@ def test_black_that_rises(core: Any, halflife: float) -> None:
     assert abs(read_gray(out, 2)[0, 0] - (16 + 255 * 2 ** (-2 / halflife))) <= 1
 
 
+@pytest.mark.parametrize("mode", ["max", "min", "sum"])
+@pytest.mark.parametrize("halflife", [1.0, 10.0])
 @pytest.mark.parametrize("plane", [0, 1])
-def test_no_number_leaves_no_trail(core: Any, plane: int) -> None:
-    """A NaN in `max` shows where it is; the trail that it interrupts goes on beside it."""
+def test_no_number_leaves_no_trail(core: Any, plane: int, halflife: float, mode: str) -> None:
+    """A NaN shows where it is; the trail that it interrupts goes on beside it."""
     video = Video("YUV444PS", 3, 2)
-    frames = [[np.zeros(video.shape(p), np.float32) for p in video.planes] for _ in range(4)]
-    frames[0][plane][0, 0] = 0.4
+    level = 1.0 if mode == "min" and plane == 0 else 0.0
+    frames = [[np.full(video.shape(p), level, np.float32) for p in video.planes] for _ in range(4)]
+    frames[0][plane][0, 0] = abs(level - 0.4)
     frames[1][plane][:] = np.nan
-    out = [frame[plane] for frame in read(core.vdiff.Decay(make_clip(video, frames), halflife=1, mode="max"))]
+    clip = make_clip(video, frames)
+    out = [frame[plane] for frame in read(core.vdiff.Decay(clip, halflife=halflife, mode=mode))]
     assert np.isnan(out[1].flat[1:]).all()
-    assert np.allclose(out[2].flat, [0.1, 0, 0, 0, 0, 0])
+    left = abs(level - 0.4 * 2 ** (-2 / halflife))
+    assert np.allclose(out[2].flat, [left, *[level] * 5], atol=1e-6)
+
+
+@pytest.mark.parametrize(("mode", "sign"), [("max", 1), ("min", -1), ("sum", 1)])
+@pytest.mark.parametrize("plane", [0, 1])
+def test_the_infinite_leaves_a_bounded_trail(core: Any, plane: int, mode: str, sign: int) -> None:
+    """That of 128 times white; what it leaves of a sum is bounded anyway."""
+    video = Video("YUV444PS", 1, 1)
+    level = 1.0 if mode == "min" and plane == 0 else 0.0
+    frames = [[np.full((1, 1), level, np.float32) for _ in video.planes] for _ in range(24)]
+    frames[0][plane][:] = sign * np.inf
+    out = stack(read(core.vdiff.Decay(make_clip(video, frames), halflife=1, mode=mode)), plane)[:, 0, 0]
+    trail = 128 * 0.5 ** np.arange(1, 24)
+    trail = np.minimum(trail, 0.5 if plane else 1.0) if mode == "sum" else trail
+    trail[trail < 2.0**-17] = 0.0
+    assert out[0] == sign * np.inf
+    if mode != "sum":
+        assert np.allclose(out[1:], level + sign * trail, atol=1e-6)
+    else:
+        assert out[1] == trail[0]
+        assert np.allclose(out[1:], trail[0] * 0.5 ** np.arange(23), atol=1e-6)
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ from common.recursion cimport (
     BATCH, Cursor, Recursion, advance, batch_size, collect, cursor_for, deposit, finish, free_recursion, is_wanted,
     want)
 from kernels.decay cimport (
-    FADE, MAX, MEAN, MIN, SUM, Memory, Mode, Target, decay_plane, describe_memory, fade_plane, fade_weight, forgets,
+    FADE, MEAN, MIN, Memory, Mode, Target, decay_plane, describe_memory, fade_plane, fade_weight, forgets,
     memory_length, state_row)
 
 

@@ -186,7 +186,7 @@ cdef inline void float_max_chroma(row y, row s, crow x, int n, float q, float re
         s[i] = copysignf(distance, now) if distance >= trail else copysignf(trail, s[i])
 
 
-# s + (e - a * s) rounds what is small before what is large: its error is that of mean. Bounds are relative to the level.
+# s + (e - a * s) rounds what is small before what is large, so its error is that of mean. Bounds count from the level.
 
 cdef inline void float_sum(
         row y, row s, crow x, int n, float a, float level, float low, float high, float least) noexcept nogil:
@@ -254,7 +254,7 @@ cdef inline bint forgets(const Memory *m) noexcept nogil:
 
 
 cdef inline int memory_length(const Memory *m, const Pixels *pixels) noexcept nogil:
-    """Frames after which the past does not show: nothing is left, or in mean and sum less than half a step of output."""
+    """Frames after which the past does not show: nothing is left, in mean and sum less than half a step."""
     cdef int frames = 0
     cdef float trail
     cdef int16_t fixed = 255 * ONE
