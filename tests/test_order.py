@@ -36,7 +36,7 @@ from support import (
 
 PERIOD = 61
 HALFLIVES = {0.5: 150, 2.0: 150, 5.0: 250, 13.5: 400, 40.0: 1100, 200.0: 4000}
-"""Half-lives and a number of frames above twice the memory at 8 bit."""
+"""Half-lives and a number of frames above twice the memory at 8 bit, so that one chain takes over from another."""
 
 Bytes = tuple[bytes, ...]
 Order = Callable[[np.random.Generator, int], Sequence[int]]
@@ -314,7 +314,7 @@ def may_fail(case: Case, bad: int) -> range:
         lag = case.args.get("lag", 1)
         return range(bad + min(lag, 0), bad + max(lag, 0) + 1)
     q = reference.factor(rate=case.args.get("rate"), halflife=case.args.get("halflife"))
-    return range(bad, bad + 2 * reference.memory(q, 255))
+    return range(bad, bad + 3 * reference.memory(q, 256))
 
 
 def outcome(request: Callable[[], Any]) -> Bytes | None:
