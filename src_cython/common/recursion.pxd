@@ -4,9 +4,9 @@ The state of a recursion after frame n depends on where it began. So where it be
 
 - *vanishing*: nothing is left of a frame `depth` frames later. Every chain that began at frame n - depth or earlier
   has the same state at n, and one chain goes on for ever.
-- otherwise roundings, however small, remember. The clip is cut into blocks of 2*`depth` frames, and the chain that serves
-  a block begins `depth` frames before it, warming up beside the one that serves the second half of the block before.
-  Longer blocks would spare playback more of the warming up, and make seeks longer: they go back up to a block and a half.
+- otherwise roundings, however small, remember. The clip is cut into blocks of twice `depth` frames, and the chain that
+  serves a block begins `depth` frames before it, warming up beside the one that serves the second half of the block
+  before. Longer blocks would spare playback more of that, but seeks go back up to one and a half of them.
 
 A frame that starts a scene has no past: from there on, every chain is the same.
 
