@@ -490,6 +490,36 @@ def scene_rows() -> Iterator[Row]:
         )
 
 
+def mean_of(frames: int) -> Callable[[Clip], Clip]:
+    """The recursive mean that leaves as much of white noise as the mean of so many frames: (1 - q) / (1 + q) of it."""
+    q = (frames - 1) / (frames + 1)
+    return lambda clip: core.vdiff.Decay(clip, rate=-math.log(q))
+
+
+def decay_rows() -> Iterator[Row]:
+    """Decay beside FFmpeg's trails and mean of frames, and beside a mean of frames in VapourSynth."""
+    lagfun = "FFmpeg lagfun, raw video from memory"
+    for name, mode in (("Decay", "max"), ("Decay-min", "min"), ("Decay-sum", "sum")):
+        yield Row(
+            name,
+            f"{lagfun}; mode {mode}, half-life 5, YUV420P8",
+            ours(lambda clip, mode=mode: core.vdiff.Decay(clip, **{**TRAILS, "mode": mode}), video),  # type: ignore[misc]
+            lambda: ffmpeg_rate(video(120), "lagfun=decay=0.87", folder()),
+        )
+    yield Row(
+        "Decay-tmix",
+        "FFmpeg tmix, 8 frames, raw video from memory; mode mean, as much noise left, YUV420P8",
+        ours(mean_of(8), video),
+        lambda: ffmpeg_rate(video(120), "tmix=frames=8", folder()),
+    )
+    yield Row(
+        "Decay-soften",
+        "zsmooth.TemporalSoften, radius 4, no threshold: 9 frames; mode mean, as much noise left, YUV420P8",
+        ours(mean_of(9), video),
+        ours(lambda clip: core.zsmooth.TemporalSoften(clip, radius=4, threshold=255, scenechange=0), video),
+    )
+
+
 def few() -> Clip:
     """Float frames for filters that take long."""
     return source(vs.GRAYS, 24)
@@ -527,12 +557,7 @@ def rows() -> list[Row | Scaling]:
             )
             for name in ("akarin", "std")
         ),
-        Row(
-            "Decay",
-            "FFmpeg lagfun, raw video from memory; mode max, half-life 5, YUV420P8",
-            ours(lambda clip: core.vdiff.Decay(clip, **TRAILS), video),
-            lambda: ffmpeg_rate(video(120), "lagfun=decay=0.87", folder()),
-        ),
+        *decay_rows(),
         Row(
             "slow",
             "a slow filter alone; the same with Decay after it",

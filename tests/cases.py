@@ -221,24 +221,32 @@ def diffblend_clip(x: Real, samples: Samples, plane: int, starts: Collection[int
 
 
 def decay_clip(x: Real, samples: Samples, plane: int, starts: Collection[int], args: Args) -> tuple[Real, float]:
-    """`Decay`; `mean` may forget what weighs less than half a step; arithmetic errs by up to an ulp in each frame.
+    """`Decay`; `mean` and `sum` may forget what weighs less than half a step; arithmetic errs by an ulp in each frame.
 
     The ulp is float32's, but for trails at 8 bit the 256th part of a step; with rounding never more than a step in all.
+    In a sum at 8 bit it is as much again, q's own rounding times white; where that adds up to a fifth of a step, float
+    takes its place.
     """
     q = decay_reference.factor(rate=args.get("rate"), halflife=args.get("halflife"))
     cuts = starts if args.get("scenechange", 1) else ()
+    mode = args.get("mode", "mean")
     ulp = 2.0**-24 * span(x, samples)
     noise = ulp / (1.0 - q)
-    if args.get("mode", "mean") == "mean":
-        return decay_reference.mean(x, q, cuts), noise + 0.5 * samples.step * span(x, samples) / samples.peak
+    forgotten = 0.5 * samples.step * span(x, samples) / samples.peak
+    if mode == "mean":
+        return decay_reference.mean(x, q, cuts), noise + forgotten
+    if mode == "sum":
+        noise = max(noise, min(2.0**-7 / (1.0 - q), 0.2)) if samples.bits == 8 else noise
+        ends = {"low": samples.low, "high": samples.high}
+        return decay_reference.total(x, q, samples.rest, signed=samples.chroma, starts=cuts, **ends), noise + forgotten
+    if mode == "fade":
+        return decay_reference.fade(x, q, samples.rest), 4.0 * ulp
     if samples.bits == 8:
         noise = min(2.0**-8 / (1.0 - q), 0.5)
-    return (
-        decay_reference.maximum(
-            x, q, samples.rest, signed=samples.chroma, floor=0.5 * samples.step, starts=cuts, margin=noise
-        ),
-        noise,
-    )
+    given: dict[str, Any] = {"floor": 0.5 * samples.step, "starts": cuts, "margin": noise}
+    if mode == "min" and not samples.chroma:
+        return decay_reference.minimum(x, q, samples.white, **given), noise + ulp
+    return decay_reference.maximum(x, q, samples.rest, signed=samples.chroma, **given), noise
 
 
 def tensor_clip(x: Real, samples: Samples, plane: int, starts: Collection[int], args: Args) -> tuple[Real, float]:
@@ -360,6 +368,10 @@ FILTERS: dict[str, tuple[Reference, list[dict[str, Any]]]] = {
             {"rate": 0.05},
             {"halflife": 0.5, "mode": "max"},
             {"halflife": 13.5, "mode": "max"},
+            {"halflife": 5.0, "mode": "min"},
+            {"halflife": 3.0, "mode": "sum"},
+            {"halflife": 40.0, "mode": "sum"},
+            {"halflife": 4.0, "mode": "fade"},
         ],
     ),
     "ChangeMap": (

@@ -181,18 +181,6 @@ def test_choices(core: Any, name: str, argument: str, names: list[str], others: 
     assert message[2].startswith(value[:50])
 
 
-NOT_YET: list[tuple[str, Args]] = [
-    *(("Decay", {"mode": m, "halflife": 5.0}) for m in ("min", "sum", "fade")),
-]
-
-
-@pytest.mark.parametrize(("name", "args"), NOT_YET, ids=str)
-def test_what_is_not_there_yet(core: Any, name: str, args: Args) -> None:
-    """A name of the final signature: an error that says so, and which argument it is about."""
-    argument = next(iter(args))
-    assert_refused(rf".*{argument}.*not available yet.*", name, **args)
-
-
 @pytest.mark.parametrize("time", [0.26, 2.0, 10.0, 12.3, 1000.0, 10000.0])
 @pytest.mark.parametrize("diffusivity", DIFFUSIVITIES)
 def test_unstable_steps(core: Any, diffusivity: str, time: float) -> None:

@@ -194,7 +194,8 @@ def extrapolate_arguments(rng: np.random.Generator) -> dict[str, Any]:
 
 def decay_arguments(rng: np.random.Generator) -> dict[str, Any]:
     """Random valid arguments of Decay."""
-    return {"halflife": float(10.0 ** rng.uniform(-1, 2.5)), "mode": str(rng.choice(["mean", "max"]))}
+    modes = ["mean", "max", "min", "sum", "fade"]
+    return {"halflife": float(10.0 ** rng.uniform(-1, 2.5)), "mode": str(rng.choice(modes))}
 
 
 def spread_arguments(rng: np.random.Generator) -> dict[str, Any]:

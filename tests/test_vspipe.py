@@ -15,10 +15,15 @@ CHAINS = {
     "diffuse": "core.vdiff.Diffuse(clip, time=2, k=6)",
     "trails": "core.vdiff.Decay(clip, halflife=13.5, mode='max')",
     "average": "core.vdiff.Decay(clip, halflife=5)",
+    "dark": "core.vdiff.Decay(clip, halflife=40, mode='min')",
+    "light": "core.vdiff.Decay(clip, halflife=13.5, mode='sum')",
+    "fade": "core.vdiff.Decay(clip, halflife=60, mode='fade')",
     "blend": "core.vdiff.DiffBlend(clip, alpha=0.4, lag=-3, threshold=2)",
     "all": "core.vdiff.DiffBlend(core.vdiff.Decay(core.vdiff.Diffuse(clip, time=1), halflife=2, mode='max'), lag=2)",
 }
-RANGES = [(1, 3), (97, 101), (246, 249)]
+RANGES = [(1, 3), (134, 139), (246, 249)]
+CUTS = (30, 76, 137, 187, 242)
+"""Of the clip. They are marked, so that ranges begin and end on either side of them."""
 
 
 def run_vspipe(*arguments: object) -> bytes:
@@ -37,6 +42,8 @@ def script(request: pytest.FixtureRequest, clips: Path, tmp_path_factory: pytest
         "import vapoursynth as vs\n"
         "core = vs.core\n"
         f"clip = core.bs.VideoSource({video!r}, cachemode=0)\n"
+        f"for n in {CUTS}:\n"
+        "    clip = clip[:n] + clip[n].std.SetFrameProps(_SceneChangePrev=1) + clip[n + 1 :]\n"
         f"{CHAINS[request.param]}.set_output()\n",
         encoding="utf-8",
     )

@@ -93,11 +93,23 @@ cdef inline bint is_limited_range(const VSFrame *frame, bint otherwise, const VS
     return otherwise
 
 
+cdef inline bint has_limited_range(
+        const VSFrame *frame, const Pixels *pixels, const VSVideoInfo *vi, const VSAPI *api) noexcept nogil:
+    """Of luma or RGB. Where no property tells, RGB is full and the rest limited; float has no limited range."""
+    if pixels.sample == HALF or pixels.sample == SINGLE:
+        return False
+    return is_limited_range(frame, vi.format.colorFamily != cfRGB, api)
+
+
 cdef inline float resting_level(
         const VSFrame *frame, int plane, const Pixels *pixels, const VSVideoInfo *vi, const VSAPI *api) noexcept nogil:
     """The level of no signal, black or, for chroma, neutral, on the working scale."""
-    if pixels.sample == HALF or pixels.sample == SINGLE:
-        return 0
     if plane > 0 and vi.format.colorFamily == cfYUV:
-        return 128
-    return 16 if is_limited_range(frame, vi.format.colorFamily != cfRGB, api) else 0
+        return 0 if pixels.sample == HALF or pixels.sample == SINGLE else 128
+    return 16 if has_limited_range(frame, pixels, vi, api) else 0
+
+
+cdef inline float white_level(
+        const VSFrame *frame, const Pixels *pixels, const VSVideoInfo *vi, const VSAPI *api) noexcept nogil:
+    """White of luma or RGB, on the working scale."""
+    return 235 if has_limited_range(frame, pixels, vi, api) else pixels.peak * pixels.scale

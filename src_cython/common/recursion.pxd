@@ -4,8 +4,9 @@ The state of a recursion after frame n depends on where it began. So where it be
 
 - *vanishing*: nothing is left of a frame `depth` frames later. Every chain that began at frame n - depth or earlier
   has the same state at n, and one chain goes on for ever.
-- otherwise roundings, however small, remember. The clip is cut into blocks of `depth` frames, and the chain that serves
-  block c begins at frame (c-1)*depth: while it serves, the chain of block c+1 is already warming up beside it.
+- otherwise roundings, however small, remember. The clip is cut into blocks of twice `depth` frames, and the chain that
+  serves a block begins `depth` frames before it, warming up beside the one that serves the second half of the block
+  before. Longer blocks would spare playback more of that, but seeks go back up to one and a half of them.
 
 A frame that starts a scene has no past: from there on, every chain is the same.
 
@@ -22,7 +23,7 @@ progress. Where too many of them are under way, a further one first helps the cu
 every call brings some request nearer to its end, and none waits for nothing.
 
 What is asked for are the frames between the chain's start and n (and, when helping, those of another request). If a
-scene starts between them, that is known only when it arrives: an error upstream, less than two depths before n, may
+scene starts between them, that is known only when it arrives: an error upstream, less than three depths before n, may
 reach n although a cut lies between, unless a cursor that was right at the cut goes on to n, as in playback.
 """
 
@@ -71,7 +72,7 @@ cdef struct Recursion:
 cdef inline int chain_start(const Recursion *r, int n) noexcept nogil:
     if r.vanishing:
         return max(0, n - r.depth)
-    return max(0, (n // r.depth - 1) * r.depth)
+    return max(0, n - n % (2 * r.depth) - r.depth)
 
 
 cdef inline bint is_busy(const Cursor *c) noexcept nogil:
@@ -178,22 +179,21 @@ cdef inline void advance(const Recursion *r, Cursor *c, bint starts) noexcept no
     `starts`: the frame starts a scene.
     """
     cdef int n = c.position + 1
-    cdef int block = n // r.depth
-    cdef bint boundary = not r.vanishing and block > 0 and n % r.depth == 0
+    cdef int place = n % (2 * r.depth)  # in the block
     cdef void *state
-    if boundary and block > 1:
+    if not r.vanishing and place == 0:
         # The chain that was warming up serves from here on.
         state = c.chains[0]
         c.chains[0] = c.chains[1]
         c.chains[1] = state
     c.position = n
     c.fresh[0] = starts or n == c.origin
-    c.fresh[1] = starts or boundary
+    c.fresh[1] = starts or place == r.depth
     if starts:
         c.origin = 0
     c.serves = c.origin <= chain_start(r, n)
     c.live[0] = c.serves or r.vanishing
-    c.live[1] = not r.vanishing and block > 0
+    c.live[1] = not r.vanishing and place >= r.depth
 
 
 # Requests

@@ -2,6 +2,9 @@
 
     mean   y[n] = (1 - q) * x[n] + q * y[n-1]
     max    the brighter of x[n] and the past, which decays towards black (chroma: further from neutral, towards neutral)
+    min    the darker of x[n] and the past, which decays towards white (chroma: as in max)
+    sum    y[n] = x[n] + q * past, clipped; the past is what of y[n-1] is above black (chroma: its distance to neutral)
+    fade   y[n] = level + (x[n] - level) * q^n, level black (chroma: neutral): no memory, each frame by itself
 
 The past ends at the start of the clip and of a scene. Frame n is the same bytes whatever was requested before it: how
 that is achieved is told in common/recursion.pxd.
@@ -10,26 +13,25 @@ that is achieved is told in common/recursion.pxd.
 from libc.math cimport M_LN2
 from libc.stddef cimport ptrdiff_t, size_t
 from libc.stdint cimport intptr_t
-from libc.stdio cimport snprintf
 from libc.stdlib cimport calloc, free
 
 from api.vapoursynth cimport (
     VSAPI, VSCore, VSFilterDependency, VSFrame, VSFrameContext, VSMap, VSNode, VSPLUGINAPI, VSPlugin, VSVideoInfo,
-    arAllFramesReady, arInitial, cfYUV, fmParallelRequests, rpGeneral)
-from common.args cimport (
-    MESSAGE, Args, choice, clip_arg, fail, integer, is_given, number, read_args, select_planes)
+    arAllFramesReady, arInitial, cfYUV, fmParallel, fmParallelRequests, rpGeneral, rpStrictSpatial)
+from common.args cimport Args, choice, clip_arg, fail, integer, is_given, number, read_args, select_planes
 from common.frames cimport (
-    frame_starts_scene, new_output, plane_height, plane_width, resting_level, starts_scene)
+    frame_starts_scene, new_output, plane_height, plane_width, resting_level, starts_scene, white_level)
 from common.pixels cimport PLANES, Pixels
 from common.recursion cimport (
     BATCH, Cursor, Recursion, advance, batch_size, collect, cursor_for, deposit, finish, free_recursion, is_wanted,
     want)
-from kernels.decay cimport MAX, MEAN, Memory, Mode, decay_plane, describe_memory, memory_length, state_row
+from kernels.decay cimport (
+    FADE, MEAN, MIN, Memory, Mode, Target, decay_plane, describe_memory, fade_plane, fade_weight, forgets,
+    memory_length, state_row)
 
 
 cdef enum:
     MODES = 5
-    MODES_READY = 2
 
 
 cdef struct Decay:
@@ -43,32 +45,39 @@ cdef struct Decay:
     Recursion recursion
 
 
+cdef Target target_of(const Decay *d, const VSFrame *x, int plane, const VSAPI *api) noexcept nogil:
+    cdef Target to
+    to.chroma = plane > 0 and d.vi.format.colorFamily == cfYUV
+    if d.memory.mode == MIN and not to.chroma:
+        to.level = white_level(x, &d.pixels, d.vi, api)
+    else:
+        to.level = resting_level(x, plane, &d.pixels, d.vi, api)
+    return to
+
+
 cdef VSFrame *take_in(
         Decay *d, const Cursor *c, const VSFrame *x, bint output, VSCore *core, const VSAPI *api) noexcept nogil:
     """Takes frame x into the cursor's chains; the output for it if it is asked for."""
     cdef VSFrame *dst = NULL
-    cdef void *pixels
-    cdef ptrdiff_t stride
-    cdef bint chroma
+    cdef void *pixels = NULL
+    cdef ptrdiff_t stride = 0
+    cdef void *states[2]
+    cdef Target to
     cdef int chain, p
     if output:
         dst = new_output(x, d.vi, d.process, core, api)
     for p in range(d.vi.format.numPlanes):
         if not d.process[p]:
             continue
-        chroma = p > 0 and d.vi.format.colorFamily == cfYUV
+        to = target_of(d, x, p, api)
         for chain in range(2):
-            if not c.live[chain]:
-                continue
-            pixels = NULL
-            stride = 0
-            if dst != NULL and chain == 0:
-                pixels = api.getWritePtr(dst, p)
-                stride = api.getStride(dst, p)
-            decay_plane(
-                pixels, stride, api.getReadPtr(x, p), api.getStride(x, p),
-                <char *>c.chains[chain] + d.plane_state[p], api.getFrameWidth(x, p), api.getFrameHeight(x, p),
-                &d.pixels, &d.memory, c.fresh[chain], chroma, resting_level(x, p, &d.pixels, d.vi, api))
+            states[chain] = <char *>c.chains[chain] + d.plane_state[p] if c.live[chain] else NULL
+        if dst != NULL:
+            pixels = api.getWritePtr(dst, p)
+            stride = api.getStride(dst, p)
+        decay_plane(
+            pixels, stride, api.getReadPtr(x, p), api.getStride(x, p), states, c.live, c.fresh,
+            api.getFrameWidth(x, p), api.getFrameHeight(x, p), &d.pixels, &d.memory, &to)
     return dst
 
 
@@ -142,6 +151,37 @@ cdef const VSFrame *get_frame(
     return NULL
 
 
+cdef const VSFrame *get_faded_frame(
+        int n, int reason, void *instance, void **frame_data,
+        VSFrameContext *context, VSCore *core, const VSAPI *api) noexcept nogil:
+    cdef const Decay *d = <Decay *>instance
+    cdef float weight
+    cdef const VSFrame *src
+    cdef VSFrame *dst
+    cdef int p
+    if reason == arInitial:
+        api.requestFrameFilter(n, d.clip, context)
+        return NULL
+    if reason != arAllFramesReady:
+        return NULL
+
+    weight = fade_weight(d.memory.rate, n)
+    src = api.getFrameFilter(n, d.clip, context)
+    dst = new_output(src, d.vi, d.process, core, api)
+    if dst == NULL:
+        api.setFilterError(b"Decay: out of memory.", context)
+        api.freeFrame(src)
+        return NULL
+    for p in range(d.vi.format.numPlanes):
+        if d.process[p]:
+            fade_plane(
+                api.getWritePtr(dst, p), api.getStride(dst, p), api.getReadPtr(src, p), api.getStride(src, p),
+                api.getFrameWidth(src, p), api.getFrameHeight(src, p), &d.pixels, weight,
+                target_of(d, src, p, api).level)
+    api.freeFrame(src)
+    return dst
+
+
 cdef void free_instance(void *instance, VSCore *core, const VSAPI *api) noexcept nogil:
     cdef Decay *d = <Decay *>instance
     api.freeNode(d.clip)
@@ -162,7 +202,6 @@ cdef void create(const VSMap *given, VSMap *out, void *user, VSCore *core, const
     cdef Decay *d = <Decay *>calloc(1, sizeof(Decay))
     cdef VSFilterDependency needs
     cdef const char *names[MODES]
-    cdef char text[MESSAGE]
     cdef double rate
     cdef int mode, p
 
@@ -178,9 +217,6 @@ cdef void create(const VSMap *given, VSMap *out, void *user, VSCore *core, const
     names[3] = b"sum"
     names[4] = b"fade"
     mode = choice(&a, b"mode", names, MODES, MEAN)
-    if mode >= MODES_READY:
-        snprintf(text, MESSAGE, b"mode \"%s\" is not available yet: use mean or max.", names[mode])
-        fail(&a, text)
     d.scenechange = integer(&a, b"scenechange", 1, 0, 1)
     select_planes(&a, d.vi.format.numPlanes, d.process)
     if a.failed:
@@ -188,14 +224,18 @@ cdef void create(const VSMap *given, VSMap *out, void *user, VSCore *core, const
         return
 
     d.memory = describe_memory(<Mode>mode, rate, &d.pixels)
-    d.recursion.depth = memory_length(&d.memory, rate, &d.pixels)
-    d.recursion.vanishing = mode == MAX
+    needs.source = d.clip
+    if mode == FADE:
+        needs.requestPattern = rpStrictSpatial
+        api.createVideoFilter(out, b"Decay", d.vi, get_faded_frame, free_instance, fmParallel, &needs, 1, d, core)
+        return
+    needs.requestPattern = rpGeneral
+    d.recursion.depth = memory_length(&d.memory, &d.pixels)
+    d.recursion.vanishing = forgets(&d.memory)
     for p in range(d.vi.format.numPlanes):
         d.plane_state[p] = d.recursion.state_size
         if d.process[p]:
             d.recursion.state_size += state_row(plane_width(d.vi, p), &d.memory) * plane_height(d.vi, p)
-    needs.source = d.clip
-    needs.requestPattern = rpGeneral
     api.createVideoFilter(out, b"Decay", d.vi, get_frame, free_instance, fmParallelRequests, &needs, 1, d, core)
 
 

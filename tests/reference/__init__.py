@@ -65,6 +65,11 @@ class Samples:
         return 16.0 * 2.0 ** (self.bits - 8) if self.limited else 0.0
 
     @property
+    def white(self) -> float:
+        """White of luma and RGB."""
+        return 235.0 * 2.0 ** (self.bits - 8) if self.limited and not self.is_float else self.peak
+
+    @property
     def low(self) -> float:
         """The lower end of the nominal range."""
         return -0.5 if self.is_float and self.chroma else 0.0

@@ -1,13 +1,15 @@
 """Exponential memory along time, in float64 and never truncated.
 
-`mean` is the first-order recursive average (exponential smoothing: Brown 1956). `max` keeps what is
-furthest from rest, the new frame or the decayed past: a trail. Its formula is this project's own definition.
+`mean` is the first-order recursive average (exponential smoothing: Brown 1956). `maximum` keeps what is furthest from
+rest, the new frame or the decayed past: a trail; `minimum` the same below white. `total` adds the decayed past to the
+frame, `fade` is a closed form. But for `mean` the formulas are this project's own definitions.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Collection
+from typing import Any
 
 import numpy as np
 
@@ -73,3 +75,32 @@ def maximum(
         flipped = np.select([d * e < 0.0, d * trail < 0.0, d * rival < 0.0], [e, trail, rival], d)
         other = np.where(unsure_kept, flipped, np.where(kept, rival, e))
     return outcomes
+
+
+def minimum(x: Real, q: float, white: float, **args: Any) -> Real:
+    """Dark trails of a plane that is not chroma, d_n = max(white - x_n, q d_{n-1}) below white: those of the negative.
+
+    `args` are those of `maximum`, and so is the shape.
+    """
+    return -maximum(-x, q, -white, signed=False, **args)
+
+
+def total(
+    x: Real, q: float, rest: float, *, signed: bool, low: float, high: float, starts: Collection[int] = ()
+) -> Real:
+    """y_n = x_n + q d_{n-1}, d = max(0, y - rest), or y - rest when `signed` (chroma). Shape (frames, h, w).
+
+    The sum ends at `low` and `high`, or at x where that is beyond them. At frame 0 and at each of `starts` y = x.
+    """
+    y = np.empty_like(x)
+    d = np.zeros(x.shape[1:])
+    for n, frame in enumerate(x):
+        past = 0.0 * d if n in starts else q * d
+        y[n] = np.clip(frame + past, np.minimum(frame, low), np.maximum(frame, high))
+        d = y[n] - rest if signed else np.maximum(y[n] - rest, 0.0)
+    return y
+
+
+def fade(x: Real, q: float, rest: float) -> Real:
+    """y_n = rest + (x_n - rest) q^n. Shape (frames, h, w)."""
+    return rest + (x - rest) * q ** np.arange(len(x))[:, None, None]
