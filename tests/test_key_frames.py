@@ -159,11 +159,20 @@ def test_options_reach_the_filter(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"metric": "nonsense"}, "SceneDetect: metric"),
         ({"threshold": float("nan")}, "SceneDetect: threshold"),
         ({"min_length": -1}, "SceneDetect: min_length"),
+        ({"min_length": 2**70}, "too large"),
+        ({"threshold": 10**400}, "too large"),
     ],
 )
 def test_wrong_arguments(core: Any, arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         keyframes(blank(3), **arguments)
+
+
+@pytest.mark.parametrize("interval", [2.5, np.float64(10), float("nan"), "10"], ids=repr)
+def test_interval_that_is_no_whole_number(interval: Any) -> None:
+    """Told before the clip is read, not after."""
+    with pytest.raises(TypeError):
+        keyframes(blank(3), interval=interval, progress=lambda *_: pytest.fail("a frame was read"))
 
 
 def test_wrong_clips(core: Any) -> None:

@@ -53,13 +53,13 @@ def keyframes(
         The numbers of the key frames, ascending; the first one is 0.
 
     Raises:
-        TypeError: `clip` is not a video clip.
+        TypeError: `clip` is not a video clip, or `interval` not a whole number.
         ValueError: An argument, or the clip's format, is not what it can be.
         vapoursynth.Error: A frame of the clip failed.
     """
     if not isinstance(clip, vs.VideoNode):
         raise TypeError(f"keyframes: clip must be a video clip, got {type(clip).__name__}")
-    if interval is not None and interval < 1:
+    if interval is not None and index(interval) < 1:
         raise ValueError(f"keyframes: interval must be at least 1, got {interval}")
     cuts: Iterable[int]
     if metric is None:
@@ -72,7 +72,7 @@ def keyframes(
         options = {"metric": metric, "threshold": threshold, "min_length": min_length}
         try:
             detected = detect(clip, **{name: value for name, value in options.items() if value is not None})
-        except vs.Error as error:
+        except (vs.Error, OverflowError) as error:  # the latter: beyond what VapourSynth's numbers hold
             raise ValueError(str(error)) from error
         cuts = starts(detected, progress or (lambda *_: None))
     return [frame for start, end in pairwise([*cuts, clip.num_frames]) for frame in range(start, end, interval or end)]
