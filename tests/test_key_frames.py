@@ -431,6 +431,18 @@ def test_file(tmp_path: Path) -> None:
     assert names(tmp_path) == {"keys.txt", "link"}
 
 
+def test_what_is_no_regular_file_is_not_replaced(tmp_path: Path) -> None:
+    """Nor a link to it: a device stays one, though its owner might replace it."""
+    os.mkfifo(tmp_path / "fifo")
+    (tmp_path / "link").symlink_to("fifo")
+    (tmp_path / "folder").mkdir()
+    for name in ("fifo", "link", "folder"):
+        with pytest.raises(OSError, match="not a regular file"):
+            write_keyframes(tmp_path / name, KEYS, blank(200))
+    assert (tmp_path / "fifo").is_fifo()
+    assert names(tmp_path) == {"fifo", "link", "folder"}
+
+
 def test_import_is_light() -> None:
     """Neither of the command's packages is loaded, and no module hides the function of its name."""
     code = """

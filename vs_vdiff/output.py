@@ -1,5 +1,6 @@
 """Files that appear under their names only when they are complete."""
 
+import errno
 import os
 import stat
 from collections.abc import Iterator
@@ -86,9 +87,11 @@ def write_text(path: Path, text: str) -> None:
     """Write a text file, replacing one of that name, that is there complete or not at all.
 
     Raises:
-        OSError: It cannot be written.
+        OSError: It cannot be written, or what has that name is no regular file.
     """
     path = Path(os.path.realpath(path))
+    if path.exists() and not path.is_file():  # whoever may would put a file in the place of a device
+        raise OSError(errno.EINVAL, "not a regular file", str(path))
     with interrupt.temporary_folder(path.parent) as folder:
         save(folder / path.name, text)
         put(folder / path.name, path, overwrite=True)
