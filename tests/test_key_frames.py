@@ -666,8 +666,8 @@ def test_bad_input(folder: Path, name: str, part: str) -> None:
             "a, b = core.std.BlankClip(width=16), core.std.BlankClip(width=32)\n"
             "core.std.Splice([a, b], mismatch=True).set_output()",
             (),
-            ("SceneDetect: ", "constant format"),
-            2,
+            ("script.vpy: SceneDetect: ", "constant format"),
+            1,
         ),
         (
             "core.std.Splice([core.std.BlankClip(), core.std.BlankClip(fpsnum=50)], mismatch=True).set_output()",

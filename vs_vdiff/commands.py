@@ -148,10 +148,12 @@ def keyframes(
         if kind == "ffmpeg" and not is_of_file:
             reporter.note("the video starts later than the sound: the times are for what vdiff run makes of it; "
                           "of the file itself, they are those of the next frames")  # fmt: skip
-        try:
-            key_frames.format_keyframes([], opened.clip, kind, start=start)  # what it refuses, before the work
-        except ValueError as error:
-            raise CommandError(f"{source}: {error}") from error
+        try:  # what is the fault of the source, not of the options, and before the work
+            key_frames.format_keyframes([], opened.clip, kind, start=start)
+            if metric != "none":
+                key_frames.detect(opened.clip)
+        except (ValueError, vs.Error) as error:
+            raise CommandError(f"{source}: {one_line(error)}") from error
         try:
             keys = key_frames.keyframes(
                 opened.clip,
