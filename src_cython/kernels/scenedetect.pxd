@@ -365,7 +365,7 @@ cdef inline int frames_after(Metric metric) noexcept nogil:
 cdef inline Evidence compare(
         Metric metric, const float **features, int before, int after, int width, int height,
         int planes) noexcept nogil:
-    """The e of the frame features[before], with as many frames before it and `after` ones after it."""
+    """The evidence of the frame features[before], with as many frames before it and `after` ones after it."""
     if metric == ADAPTIVE:
         return compare_thumbnails(features, before, after, width, height)
     return compare_histograms(features[0], features[1], planes)
