@@ -128,6 +128,15 @@ def test_large_cells(core: Any, rng: np.random.Generator, name: str) -> None:
     np.testing.assert_allclose(scores, expected(frames, video, "adaptive"), rtol=1e-4)
 
 
+@pytest.mark.parametrize("name", ["GRAY8", "GRAY10", "GRAYH", "GRAYS"])
+def test_histogram_of_wide_pictures(core: Any, rng: np.random.Generator, name: str) -> None:
+    """Rows are taken in parts of 1024."""
+    video = Video(name, 2 * 1024 + 77, 2)
+    frames = random_frames(rng, video, 3)
+    scores = scores_of(detect(make_clip(video, frames), metric="histogram"))
+    np.testing.assert_allclose(scores, expected(frames, video, "histogram"), rtol=1e-4)
+
+
 @every_metric
 @pytest.mark.parametrize("threshold", [None, 0.5])
 @pytest.mark.parametrize("min_length", [1, 2, 5, 12])
@@ -266,6 +275,13 @@ def test_a_pan_is_no_cut(core: Any, rng: np.random.Generator, step: int) -> None
     assert cuts_of(detect(clip)) == [48]
 
 
+def test_no_shift_is_the_first_to_be_tried(core: Any) -> None:
+    """Squares whose rows and columns all have one mean fit as well at any shift: none is taken, and this is a cut."""
+    squares = np.kron(np.indices((4, 8)).sum(axis=0) % 2, np.ones((8, 8))).astype(np.uint8) * 100
+    clip = make_clip(Video("GRAY8", 64, 32), [*[[squares]] * 10, *[[100 - squares]] * 10])
+    assert detect(clip)[10] == (20.0, 1, 0)
+
+
 @pytest.mark.parametrize("length", [1, 2, 3, 4, 5])
 @pytest.mark.parametrize("level", [0, 255])
 def test_a_flash_is_no_cut(core: Any, rng: np.random.Generator, length: int, level: int) -> None:
@@ -313,13 +329,14 @@ def test_short_clips(core: Any, metric: str, count: int) -> None:
 
 @every_metric
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1e30])
-def test_no_numbers_start_no_scene(core: Any, metric: str, value: float) -> None:
-    """A float clip may hold anything: a cut elsewhere is found, and nothing crashes."""
+@pytest.mark.parametrize("at", [5, 18])
+def test_no_numbers_start_no_scene(core: Any, at: int, metric: str, value: float) -> None:
+    """A float clip may hold anything: a cut elsewhere, also a near one, is found, and nothing crashes."""
     frames: Frames = [[np.full((16, 16), 0.1 if n < 20 else 0.9, np.float32)] for n in range(40)]
-    frames[5][0][3, 3] = value
+    frames[at][0][3, 3] = value
     found = cuts_of(detect(make_clip(Video("GRAYS", 16, 16), frames), metric=metric))
     assert 20 in found
-    assert set(found) <= {5, 6, 20}
+    assert set(found) <= {at, at + 1, 20}
 
 
 # What is common to filters.
