@@ -7,7 +7,8 @@
     fade   y[n] = level + (x[n] - level) * q^n, level black (chroma: neutral): no memory, each frame by itself
 
 The past ends at the start of the clip and of a scene. Frame n is the same bytes whatever was requested before it: how
-that is achieved is told in common/recursion.pxd.
+that is achieved is told in common/recursion.pxd. Luma and chroma are recursions of their own, nodes whose frames are
+joined plane by plane.
 """
 
 from libc.math cimport M_LN2
