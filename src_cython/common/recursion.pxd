@@ -40,7 +40,7 @@ from common.scratch cimport aligned_memory
 cdef enum:
     IDLE_CURSORS = 3     # kept for readers that come back
     BUSY_CURSORS = 8     # at work at a time, each with a state of its own
-    BATCH = 16           # frames asked for at a time, by all unfinished requests together
+    BATCH = 16           # frames asked for at a time, by all unfinished requests together, at most
     WANTED = 256
     OUTBOX = 64
 
@@ -61,6 +61,7 @@ cdef struct Recursion:
     int depth
     bint vanishing
     size_t state_size
+    int batch            # frames asked for at a time, at most BATCH
     Cursor *cursors
     int64_t clock
     int wanted[WANTED]               # frame + 1 of requests under way, by frame modulo WANTED; only a hint
@@ -223,7 +224,7 @@ cdef inline void finish(Recursion *r, int n) noexcept nogil:
 
 cdef inline int batch_size(const Recursion *r) noexcept nogil:
     """How many frames a request may ask for: fewer the more requests are on their way, so that few are held in all."""
-    return max(1, BATCH // max(1, busy_cursors(r)))
+    return max(1, r.batch // max(1, busy_cursors(r)))
 
 
 # Outputs computed on the way to another

@@ -7,7 +7,8 @@
     fade   y[n] = level + (x[n] - level) * q^n, level black (chroma: neutral): no memory, each frame by itself
 
 The past ends at the start of the clip and of a scene. Frame n is the same bytes whatever was requested before it: how
-that is achieved is told in common/recursion.pxd.
+that is achieved is told in common/recursion.pxd. Luma and chroma are recursions of their own, nodes whose frames are
+joined plane by plane.
 """
 
 from libc.math cimport M_LN2
@@ -43,6 +44,13 @@ cdef struct Decay:
     bint scenechange
     Memory memory
     Recursion recursion
+
+
+cdef struct Join:
+    const VSVideoInfo *vi
+    VSNode *part[PLANES]     # nodes whose frames have their own planes processed, and share the others with the clip
+    int parts
+    int part_of[PLANES]      # which one has a plane
 
 
 cdef Target target_of(const Decay *d, const VSFrame *x, int plane, const VSAPI *api) noexcept nogil:
@@ -182,6 +190,43 @@ cdef const VSFrame *get_faded_frame(
     return dst
 
 
+cdef const VSFrame *get_joined_frame(
+        int n, int reason, void *instance, void **frame_data,
+        VSFrameContext *context, VSCore *core, const VSAPI *api) noexcept nogil:
+    cdef const Join *d = <Join *>instance
+    cdef const VSFrame *frames[PLANES]
+    cdef const VSFrame *plane_src[PLANES]
+    cdef int planes[PLANES]
+    cdef VSFrame *dst
+    cdef int i, p
+    if reason == arInitial:
+        for i in range(d.parts):
+            api.requestFrameFilter(n, d.part[i], context)
+        return NULL
+    if reason != arAllFramesReady:
+        return NULL
+
+    for i in range(d.parts):
+        frames[i] = api.getFrameFilter(n, d.part[i], context)
+    for p in range(PLANES):
+        plane_src[p] = frames[d.part_of[p]]
+        planes[p] = p
+    dst = api.newVideoFrame2(&d.vi.format, d.vi.width, d.vi.height, plane_src, planes, frames[0], core)
+    if dst == NULL:
+        api.setFilterError(b"Decay: out of memory.", context)
+    for i in range(d.parts):
+        api.freeFrame(frames[i])
+    return dst
+
+
+cdef void free_joined(void *instance, VSCore *core, const VSAPI *api) noexcept nogil:
+    cdef Join *d = <Join *>instance
+    cdef int i
+    for i in range(d.parts):
+        api.freeNode(d.part[i])
+    free(d)
+
+
 cdef void free_instance(void *instance, VSCore *core, const VSAPI *api) noexcept nogil:
     cdef Decay *d = <Decay *>instance
     api.freeNode(d.clip)
@@ -197,13 +242,80 @@ cdef double read_rate(Args *a) noexcept nogil:
     return rate if is_given(a, b"rate") else M_LN2 / halflife
 
 
+cdef int divide(const Decay *d, int *part_of) noexcept nogil:
+    """Parts of about the same work, which threads can share: every plane, but small chroma planes together."""
+    cdef bint small = d.vi.format.subSamplingW > 0 or d.vi.format.subSamplingH > 0
+    cdef int parts = 0
+    cdef int p
+    for p in range(PLANES):
+        part_of[p] = 0
+        if not d.process[p]:
+            continue
+        if p == 2 and small and d.process[1]:
+            part_of[p] = parts - 1
+            continue
+        part_of[p] = parts
+        parts += 1
+    return max(parts, 1)
+
+
+cdef void lay_recursion(Decay *d, int parts) noexcept nogil:
+    cdef int p
+    d.recursion.depth = memory_length(&d.memory, &d.pixels)
+    d.recursion.vanishing = forgets(&d.memory)
+    d.recursion.batch = BATCH // parts
+    for p in range(d.vi.format.numPlanes):
+        d.plane_state[p] = d.recursion.state_size
+        if d.process[p]:
+            d.recursion.state_size += state_row(plane_width(d.vi, p), &d.memory) * plane_height(d.vi, p)
+
+
+cdef VSNode *add_part(
+        const Decay *whole, int part, const Join *j, VSCore *core, const VSAPI *api) noexcept nogil:
+    """A recursion for the planes of a part. NULL: out of memory."""
+    cdef Decay *d = <Decay *>calloc(1, sizeof(Decay))
+    cdef VSFilterDependency needs
+    cdef int p
+    if d == NULL:
+        return NULL
+    d[0] = whole[0]
+    d.clip = api.addNodeRef(whole.clip)
+    for p in range(PLANES):
+        d.process[p] = whole.process[p] and j.part_of[p] == part
+    lay_recursion(d, j.parts)
+    needs.source = d.clip
+    needs.requestPattern = rpGeneral
+    return api.createVideoFilter2(b"Decay", d.vi, get_frame, free_instance, fmParallelRequests, &needs, 1, d, core)
+
+
+cdef void add_joined(Args *a, const Decay *whole, VSMap *out, VSCore *core, const VSAPI *api) noexcept nogil:
+    """The ready calls of a recursion come one at a time: with its parts as nodes of their own, several threads work."""
+    cdef Join *j = <Join *>calloc(1, sizeof(Join))
+    cdef VSFilterDependency needs[PLANES]
+    cdef int i
+    if j == NULL:
+        fail(a, b"out of memory.")
+        return
+    j.vi = whole.vi
+    j.parts = divide(whole, j.part_of)
+    for i in range(j.parts):
+        j.part[i] = add_part(whole, i, j, core, api)
+        needs[i].source = j.part[i]
+        needs[i].requestPattern = rpStrictSpatial
+        if j.part[i] == NULL:
+            fail(a, b"out of memory.")
+            free_joined(j, core, api)
+            return
+    api.createVideoFilter(out, b"Decay", j.vi, get_joined_frame, free_joined, fmParallel, needs, j.parts, j, core)
+
+
 cdef void create(const VSMap *given, VSMap *out, void *user, VSCore *core, const VSAPI *api) noexcept nogil:
     cdef Args a = read_args(b"Decay", given, out, api)
     cdef Decay *d = <Decay *>calloc(1, sizeof(Decay))
     cdef VSFilterDependency needs
     cdef const char *names[MODES]
     cdef double rate
-    cdef int mode, p
+    cdef int mode
 
     if d == NULL:
         fail(&a, b"out of memory.")
@@ -219,24 +331,15 @@ cdef void create(const VSMap *given, VSMap *out, void *user, VSCore *core, const
     mode = choice(&a, b"mode", names, MODES, MEAN)
     d.scenechange = integer(&a, b"scenechange", 1, 0, 1)
     select_planes(&a, d.vi.format.numPlanes, d.process)
-    if a.failed:
-        free_instance(d, core, api)
-        return
-
     d.memory = describe_memory(<Mode>mode, rate, &d.pixels)
-    needs.source = d.clip
-    if mode == FADE:
+    if mode == FADE and not a.failed:
+        needs.source = d.clip
         needs.requestPattern = rpStrictSpatial
         api.createVideoFilter(out, b"Decay", d.vi, get_faded_frame, free_instance, fmParallel, &needs, 1, d, core)
         return
-    needs.requestPattern = rpGeneral
-    d.recursion.depth = memory_length(&d.memory, &d.pixels)
-    d.recursion.vanishing = forgets(&d.memory)
-    for p in range(d.vi.format.numPlanes):
-        d.plane_state[p] = d.recursion.state_size
-        if d.process[p]:
-            d.recursion.state_size += state_row(plane_width(d.vi, p), &d.memory) * plane_height(d.vi, p)
-    api.createVideoFilter(out, b"Decay", d.vi, get_frame, free_instance, fmParallelRequests, &needs, 1, d, core)
+    if not a.failed:
+        add_joined(&a, d, out, core, api)
+    free_instance(d, core, api)
 
 
 cdef public void vdiff_register_decay(VSPlugin *plugin, const VSPLUGINAPI *api) noexcept nogil:
