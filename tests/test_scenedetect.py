@@ -153,6 +153,15 @@ def test_cuts(core: Any, rng: np.random.Generator, metric: str, threshold: float
     assert all(b - a >= min_length for a, b in zip([0, *found], found, strict=False))
 
 
+@pytest.mark.parametrize(("metric", "step"), [("adaptive", 7), ("mse", 50), ("mad", 35), ("histogram", 20)])
+def test_default_thresholds(core: Any, metric: str, step: int) -> None:
+    """A step of grey that scores the threshold itself is no cut, the next one is."""
+    for more in (0, 1):
+        levels = [100] * 6 + [100 + step + more] * 6
+        clip = make_clip(Video("GRAY8", 4, 4), [[np.full((4, 4), v, np.uint8)] for v in levels])
+        assert cuts_of(detect(clip, metric=metric)) == [6] * more
+
+
 def test_of_equal_scores_the_first_is_the_cut(core: Any) -> None:
     levels = [10, 10, 10, 10, 110, 10, 110, 110, 110, 110, 110, 10, 10]
     clip = make_clip(Video("GRAY8", 4, 4), [[np.full((4, 4), v, np.uint8)] for v in levels])
