@@ -287,6 +287,12 @@ def test_json() -> None:
     assert json.loads(format_keyframes(KEYS, varying(200), "json")) == known | {"fps": None, "times": None}
 
 
+def test_times_are_a_quarter_of_a_frame_early() -> None:
+    """But not before the beginning; `start` is when frame 0 is shown."""
+    assert format_keyframes([1, 50], blank(200), "ffmpeg") == "0.000000,0.030000,1.990000"
+    assert format_keyframes([1, 50], blank(200), "ffmpeg", start=0.5) == "0.490000,0.530000,2.490000"
+
+
 def test_times_need_a_rate() -> None:
     with pytest.raises(ValueError, match="AssumeFPS"):
         format_keyframes(KEYS, varying(200), "ffmpeg")
