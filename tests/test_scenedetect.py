@@ -407,8 +407,9 @@ def test_threads(threads: Any, rng: np.random.Generator, metric: str, count: int
             assert marks_of(frame) == wanted[n]
 
 
+@pytest.mark.parametrize("min_length", [1, 15])
 @every_metric
-def test_playback_computes_nothing_twice(core: Any, metric: str) -> None:
+def test_playback_computes_nothing_twice(core: Any, metric: str, min_length: int) -> None:
     """Each frame is asked for to pass it on, and to compare it: once, or with the one before and the one after it."""
     asked: list[int] = []
     base = blank(Video("GRAY8", 64, 32), 200)
@@ -417,7 +418,7 @@ def test_playback_computes_nothing_twice(core: Any, metric: str) -> None:
         asked.append(n)
         return f
 
-    detect(uncached(core.std.ModifyFrame(base, base, note)), metric=metric)
+    detect(uncached(core.std.ModifyFrame(base, base, note)), metric=metric, min_length=min_length)
     assert set(asked) == set(range(200))
     assert len(asked) <= 200 * (2 if metric in ("adaptive", "histogram") else 3)
 
@@ -484,7 +485,7 @@ def test_refused_formats(core: Any, fmt: str) -> None:
         core.vdiff.SceneDetect(clip)
 
 
-def test_a_long_window_is_cheap_to_make(core: Any, rng: np.random.Generator) -> None:
+def test_the_longest_min_length(core: Any, rng: np.random.Generator) -> None:
     """The longest scene length is right, though it looks far."""
     black = core.std.BlankClip(format=vs.GRAY8, width=8, height=8, length=1, keep=True)
     scenes = {v: cached(core.std.BlankClip(black, color=v), 2) for v in (0, 90, 110)}

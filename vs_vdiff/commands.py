@@ -106,7 +106,7 @@ or
     type=float,
     help="A frame that differs by more starts a scene; by default the metric's own.",
 )
-@click.option("--min-length", metavar="N", type=click.IntRange(0, 2**31 - 1), help="The shortest scene, in frames.")
+@click.option("--min-length", metavar="N", type=click.IntRange(1, 1000), help="The shortest scene, in frames.")
 @click.option(
     "--interval",
     metavar="N",

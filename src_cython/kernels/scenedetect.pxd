@@ -31,7 +31,7 @@ cdef extern from * nogil:
 
 
 cdef enum:
-    # A thumbnail: its cells, then the mean of each column, then that of each row. All of it is 8-bit scale.
+    # A thumbnail: its cells, 8-bit scale, then the sum of each column, then that of each row.
     COLUMNS = 64
     ROWS = 32
     LINES = 34
@@ -164,15 +164,12 @@ cdef inline void add_thumbnail(
 cdef inline void add_profiles(float *cells, int width, int height) noexcept nogil:
     """Completes a thumbnail."""
     cdef int columns = cells_along(width, COLUMNS)
-    cdef int rows = cells_along(height, ROWS)
     cdef float *across = cells + ROWS * COLUMNS
     cdef float *down = across + COLUMNS
     cdef int j
-    for j in range(rows):
+    for j in range(cells_along(height, ROWS)):
         add_float_row(across, cells + j * COLUMNS, columns)
-        down[j] = float_total(cells + j * COLUMNS, columns) / columns
-    for j in range(columns):
-        across[j] /= rows
+        down[j] = float_total(cells + j * COLUMNS, columns)
 
 
 # Distances of thumbnails
