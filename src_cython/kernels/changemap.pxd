@@ -9,6 +9,7 @@ differences are float32 and their sums double, each lane for itself and then one
 whatever the width of a vector is.
 """
 
+from libc.limits cimport INT_MAX
 from libc.math cimport floor, fmin
 from libc.stddef cimport ptrdiff_t
 from libc.stdint cimport int16_t, uint8_t, uint16_t, uint32_t, uint64_t
@@ -25,7 +26,7 @@ cdef extern from * nogil:
 
 
 cdef enum:
-    CHUNK = 4096     # integers at a time: their sums fit 32 bits, the number of changed ones 15
+    CHUNK = 16384    # integers at a time: their sums fit 32 bits, the number of changed ones 15
     LANES = 512      # and floats: their sums stay in the first-level cache
 
 
@@ -282,16 +283,24 @@ cdef inline Change map_change(
     cdef bint integers = pixels.sample == BYTE or pixels.sample == WORD
     cdef int step = CHUNK if integers else LANES
     cdef int bytes = 1 if pixels.sample == BYTE else 4 if pixels.sample == SINGLE else 2
+    cdef int length = width
+    cdef int rows = height
     cdef char *y = NULL
     cdef const char *xs
     cdef const char *rs
     cdef int start, n
     memset(&sums, 0, sizeof(Sums))
     threshold = stored_threshold(threshold, pixels)
-    for _ in range(height):
+    if (integers and x_stride == width * bytes and r_stride == x_stride and (dst == NULL or dst_stride == x_stride)
+            and width <= (INT_MAX - CHUNK) // height):
+        # Without a gap between them, rows are one row. Sums of integers do not depend on it, and adding up a vector
+        # at the end of each row costs a tenth of the time.
+        length = width * height
+        rows = 1
+    for _ in range(rows):
         start = 0
-        while start < width:
-            n = min(step, width - start)
+        while start < length:
+            n = min(step, length - start)
             xs = <const char *>x + start * bytes
             rs = <const char *>r + start * bytes
             if dst != NULL:
