@@ -25,12 +25,15 @@ cdef extern from * nogil:
     # Rows that no other argument overlaps, so that loops over them vectorise without run-time checks.
     ctypedef const float *crow "const float *restrict"
     ctypedef float *row "float *restrict"
+    ctypedef double *row_double "double *restrict"
 
     # A comparison with NaN is false, so the second argument is returned when either is NaN.
     float minf "vdiff_minf"(float a, float b)
     float maxf "vdiff_maxf"(float a, float b)
     float clampf "vdiff_clampf"(float v, float lo, float hi)    # NaN: lo
     float limitf "vdiff_limitf"(float v, float limit)           # to -limit...limit; NaN: NaN
+
+    float fabsf "__builtin_fabsf"(float v)
 
     float float_of_bits "vdiff_float_of_bits"(uint32_t u)
     uint32_t bits_of_float "vdiff_bits_of_float"(float f)

@@ -54,6 +54,11 @@ cdef inline Pixels describe_pixels(bint floating, int bits) noexcept nogil:
     return p
 
 
+cdef inline int sample_bytes(const Pixels *p) noexcept nogil:
+    """The size of a sample."""
+    return 1 if p.sample == BYTE else 4 if p.sample == SINGLE else 2
+
+
 cdef inline Pixels working_pixels() noexcept nogil:
     """Rows of float32 that are on the working scale already."""
     cdef Pixels p = describe_pixels(True, 32)

@@ -16,13 +16,9 @@ from libc.stdint cimport int16_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport abs
 from libc.string cimport memset
 
-from common.c cimport crow, row
-from common.pixels cimport BYTE, HALF, SINGLE, WORD, Pixels, crow8, crow16, load_halves, row8, row16, store_halves
-
-
-cdef extern from * nogil:
-    ctypedef double *row_double "double *restrict"
-    float fabsf "__builtin_fabsf"(float v)
+from common.c cimport crow, fabsf, row, row_double
+from common.pixels cimport (
+    BYTE, HALF, WORD, Pixels, crow8, crow16, load_halves, row8, row16, sample_bytes, store_halves)
 
 
 cdef enum:
@@ -282,7 +278,7 @@ cdef inline Change map_change(
     cdef Sums sums
     cdef bint integers = pixels.sample == BYTE or pixels.sample == WORD
     cdef int step = CHUNK if integers else LANES
-    cdef int bytes = 1 if pixels.sample == BYTE else 4 if pixels.sample == SINGLE else 2
+    cdef int bytes = sample_bytes(pixels)
     cdef int length = width
     cdef int rows = height
     cdef char *y = NULL

@@ -19,14 +19,12 @@ from libc.stddef cimport ptrdiff_t, size_t
 from libc.stdint cimport int16_t, uint8_t
 from libc.string cimport memcpy, memset
 
-from common.c cimport clampf, crow, maxf, minf, row
-from common.pixels cimport BYTE, HALF, SINGLE, Pixels, crow8, load_row, row8, store_row
+from common.c cimport clampf, crow, fabsf, maxf, minf, row, row_double
+from common.pixels cimport BYTE, HALF, SINGLE, Pixels, crow8, load_row, row8, sample_bytes, store_row
 
 
 cdef extern from * nogil:
     ctypedef int16_t *row_fixed "int16_t *restrict"
-    ctypedef double *row_double "double *restrict"
-    float fabsf "__builtin_fabsf"(float v)
     float copysignf "__builtin_copysignf"(float magnitude, float sign)
 
 
@@ -335,10 +333,6 @@ cdef inline void decay_floats(
         float_max_chroma(y, s, x, n, m.q, m.rest, level)
     else:
         float_max(y, s, x, n, m.q, m.rest, level, -1 if m.mode == MIN else 1)
-
-
-cdef inline int sample_bytes(const Pixels *pixels) noexcept nogil:
-    return 1 if pixels.sample == BYTE else 4 if pixels.sample == SINGLE else 2
 
 
 cdef inline void decay_plane(

@@ -20,14 +20,13 @@ from libc.stddef cimport ptrdiff_t, size_t
 from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memset
 
-from common.c cimport clampf, crow, maxf, minf, row
-from common.pixels cimport BYTE, SINGLE, WORD, Pixels, crow8, crow16, load_row, row8
+from common.c cimport clampf, crow, fabsf, maxf, minf, row
+from common.pixels cimport BYTE, WORD, Pixels, crow8, crow16, load_row, row8, sample_bytes
 from kernels.changemap cimport Change, measure_change
 
 
 cdef extern from * nogil:
     ctypedef uint32_t *row32 "uint32_t *restrict"
-    float fabsf "__builtin_fabsf"(float v)
 
 
 cdef enum:
@@ -273,7 +272,7 @@ cdef inline void count_levels(uint32_t *tables, const void *src, int n, const Pi
     cdef float values[CHUNK]
     cdef uint8_t levels[CHUNK]
     cdef const uint8_t *s = <const uint8_t *>src
-    cdef int bytes = 4 if pixels.sample == SINGLE else 2
+    cdef int bytes = sample_bytes(pixels)
     cdef int start = 0
     cdef int count
     if pixels.sample == BYTE:
