@@ -166,12 +166,6 @@ def as_array(_: Any, plane: Any) -> Any:
 
 
 @register_jitable  # type: ignore[untyped-decorator]
-def wrapped(index: int, size: int) -> int:
-    """Count negative indices from the end."""
-    return index + size if index < 0 else index
-
-
-@register_jitable  # type: ignore[untyped-decorator]
 def check(y: int, x: int, plane: Any) -> None:
     if y < 0 or y >= plane.height or x < 0 or x >= plane.width:
         raise IndexError("index is out of bounds")
@@ -183,43 +177,53 @@ def is_position(index: Any) -> bool:
     )
 
 
-@overload(operator.getitem, strict=False)  # type: ignore[untyped-decorator]
+def positioner(index: Any, is_checked: bool) -> Any:
+    """Give the function that finds a pixel.
+
+    Negative constants count from the end. Computed indices do not: a neighbour of the first column is not in the last
+    one, and the question at every pixel would make stencils three times slower.
+    """
+    y_ends, x_ends = (isinstance(one, types.IntegerLiteral) and one.literal_value < 0 for one in index)
+
+    def position(plane: Any, index: Any) -> tuple[int, int]:
+        y = index[0] + plane.height if y_ends else index[0]
+        x = index[1] + plane.width if x_ends else index[1]
+        if is_checked:
+            check(y, x, plane)
+        return y, x
+
+    return register_jitable(position)
+
+
+@overload(operator.getitem, strict=False, prefer_literal=True)  # type: ignore[untyped-decorator]
 def plane_getitem(plane: Any, index: Any) -> Any:
     if not isinstance(plane, PlaneType) or isinstance(plane, OutputType):
         return None
     if not is_position(index):
         return lambda plane, index: as_array(plane)[index].astype(np.float32)
-    if plane.is_checked:
+    position = positioner(index, plane.is_checked)
 
-        def checked(plane: Any, index: Any) -> Any:
-            y, x = wrapped(index[0], plane.height), wrapped(index[1], plane.width)
-            check(y, x, plane)
-            return load(plane, y, x)
+    def get(plane: Any, index: Any) -> Any:
+        y, x = position(plane, index)
+        return load(plane, y, x)
 
-        return checked
-    return lambda plane, index: load(plane, wrapped(index[0], plane.height), wrapped(index[1], plane.width))
+    return get
 
 
-@overload(operator.setitem, strict=False)  # type: ignore[untyped-decorator]
+@overload(operator.setitem, strict=False, prefer_literal=True)  # type: ignore[untyped-decorator]
 def output_setitem(plane: Any, index: Any, value: Any) -> Any:
     if not isinstance(plane, OutputType):
         return None
     if is_position(index):
         if not isinstance(value, types.Integer | types.Float | types.Boolean):
             raise errors.TypingError(f"a pixel of the output is a number, not {value}")
-        if plane.is_checked:
+        position = positioner(index, plane.is_checked)
 
-            def checked(plane: Any, index: Any, value: Any) -> None:
-                y, x = wrapped(index[0], plane.height), wrapped(index[1], plane.width)
-                check(y, x, plane)
-                store(plane, y, x, value)
+        def put(plane: Any, index: Any, value: Any) -> None:
+            y, x = position(plane, index)
+            store(plane, y, x, value)
 
-            return checked
-
-        def unchecked(plane: Any, index: Any, value: Any) -> None:
-            store(plane, wrapped(index[0], plane.height), wrapped(index[1], plane.width), value)
-
-        return unchecked
+        return put
     if isinstance(index, types.SliceType) and isinstance(value, types.Array) and value.ndim == 2:
 
         def rows(plane: Any, index: Any, value: Any) -> None:
@@ -234,12 +238,11 @@ def output_setitem(plane: Any, index: Any, value: Any) -> Any:
     if isinstance(index, types.Integer) and isinstance(value, types.Array) and value.ndim == 1:
 
         def row(plane: Any, index: Any, value: Any) -> None:
-            y = wrapped(index, plane.height)
-            check(y, 0, plane)
+            check(index, 0, plane)
             if value.shape[0] != plane.width:
                 raise ValueError("the array assigned to the output has another shape")
             for x in range(plane.width):
-                store(plane, y, x, value[x])
+                store(plane, index, x, value[x])
 
         return row
     raise errors.TypingError("the output takes dst[y, x] = number, dst[y] = row or dst[:] = plane")

@@ -325,8 +325,8 @@ def kernel(
     becomes 0. Planes have `shape`, `height` and `width`. Rows and planes can be taken as a whole: `src[i][y, :]` and
     `src[i][:, :]` are float32 arrays, copies; `dst[y] = row` and `dst[:] = plane` store them.
 
-    Negative indices count from the end. Any other index beyond the plane is an error with `boundscheck`, and without it
-    reads or destroys other memory: switch it on while a kernel is new.
+    A negative constant as index counts from the end. Any other index beyond the plane is an error with `boundscheck`,
+    and without it reads or destroys other memory: switch it on while a kernel is new.
 
     Args:
         function: The function.
