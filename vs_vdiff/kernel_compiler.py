@@ -284,7 +284,10 @@ def outside(value: Any, loc: Any) -> Any:
 
 @register_pass(mutates_CFG=False, analysis_only=False)
 class SingleFloats(FunctionPass):  # type: ignore[misc]
-    """Give Python's floats, written in the kernel or found outside of it, the precision of pixels."""
+    """Give Python's floats, written in the kernel or found outside of it, the precision of pixels.
+
+    The number in `np.float64(0.1)` is left alone.
+    """
 
     _name = "vdiff_single_floats"
 
@@ -292,9 +295,19 @@ class SingleFloats(FunctionPass):  # type: ignore[misc]
         super().__init__()
 
     def run_pass(self, state: Any) -> bool:
-        for block in state.func_ir.blocks.values():
+        blocks = state.func_ir.blocks.values()
+        doubles = {
+            argument.name
+            for block in blocks
+            for call in block.find_exprs("call")
+            if ir_utils.guard(ir_utils.find_callname, state.func_ir, call) == ("float64", "numpy")
+            for argument in call.args
+        }
+        for block in blocks:
             for statement in block.find_insts(ir.Assign):
                 value = statement.value
+                if statement.target.name in doubles:
+                    continue
                 if isinstance(value, ir.Const | ir.Global | ir.FreeVar):
                     single = as_single(value.value)
                     if single is not value.value and repr(single) != repr(value.value):
@@ -499,7 +512,8 @@ def build_kernel_entry(context: Any, module: Any, callee: Any, description: Any)
     ]
     status, _ = context.call_conv.call_function(builder, callee, description.restype, description.argtypes, arguments)
     with builder.if_then(status.is_error, likely=False):
-        builder.store(builder.bitcast(status.excinfoptr, BYTE_POINTER), exception)
+        raised = builder.bitcast(status.excinfoptr, BYTE_POINTER)
+        builder.store(builder.select(status.is_user_exc, raised, BYTE_POINTER(None)), exception)
         builder.ret(INT32(1))
     builder.ret(INT32(0))
 
@@ -515,7 +529,7 @@ def build_row_entry(context: Any, module: Any, callee: Any, description: Any) ->
         status, result = context.call_conv.call_function(
             builder, callee, description.restype, description.argtypes, [value]
         )
-        result = builder.select(status.is_error, llvm.Constant(single, "nan"), result)
+        result = builder.select(status.is_error, llvm.Constant(single, float("nan")), result)
         builder.store(result, builder.gep(out, [loop.index]))
     builder.ret_void()
 

@@ -147,8 +147,9 @@ class ExceptionInfo(ctypes.Structure):
 def write_message(exception: int | None, text: int, size: int) -> None:
     """Write the message of an exception as UTF-8, ended by 0, into a buffer of some size."""
     message = "an exception was raised"
-    with contextlib.suppress(Exception):
-        message = message_of(ExceptionInfo.from_address(exception or 0))
+    if exception:
+        with contextlib.suppress(Exception):
+            message = message_of(ExceptionInfo.from_address(exception))
     data = message.encode(errors="replace")[: size - 1].decode(errors="ignore").encode()
     ctypes.memmove(text, data + b"\0", len(data) + 1)
 
