@@ -284,7 +284,7 @@ def test_calls_from_many_threads(rng: np.random.Generator) -> None:
 def instructions(function: Kernel, src: Sample = Sample.SINGLE, sources: int = 2, params: int = 1) -> str:
     """Give the assembly of a kernel."""
     signature = Signature(src, src, sources, params)
-    return kernel_compiler.compile_kernel(function.py_func, signature, function._options).assembly
+    return str(kernel_compiler.compile_kernel(function.py_func, signature, function._options).library.get_asm_str())
 
 
 @on_x86
@@ -397,7 +397,7 @@ def test_messages_are_cut_to_the_buffer() -> None:
     arguments = Call(None, 0, (ctypes.c_void_p * 2)(), (ctypes.c_int64 * 2)(), 0, 0, (ctypes.c_double * 1)(), 255)
     assert Run(compiled.descriptor.run)(ctypes.byref(arguments), ctypes.byref(exception)) != 0
     assert message(compiled, exception, 17) == "ValueError: üü"
-    assert message(compiled, ctypes.c_void_p(None)) == "an exception was raised"
+    assert message(compiled, exception, 1) == ""
 
 
 # Errors.
@@ -525,7 +525,9 @@ def test_diffusivity(rng: np.random.Generator) -> None:
 
 @on_x86
 def test_diffusivity_is_vectorised_in_single_precision() -> None:
-    assembly = kernel_compiler.compile_row(kernels.plain_function(rational, "s2"), kernel(no_name)._options).assembly
+    assembly = kernel_compiler.compile_row(
+        kernels.plain_function(rational, "s2"), kernel(no_name)._options
+    ).library.get_asm_str()
     assert re.search(r"\bv?divps\b", assembly) and not re.search(r"\bv?div[ps]d\b", assembly)
 
 

@@ -5,19 +5,22 @@ The object code refers to nothing of this process, so that it can be kept and lo
 unloaded, which numba's own engine never does.
 
 Of numba this takes, beside its documented ways of extension (`numba.extending`, compiler passes): `_FunctionCompiler`,
-the code generator with its library, the calling convention. They are named in this module and nowhere else, but for the
-layout of exceptions in `kernels`.
+the code generator with its library, the calling convention, and how its code keeps exceptions. They are named in this
+module and nowhere else.
 """
 
 import operator
+import pickle
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from types import FunctionType
 from typing import Any
 
 import numpy as np
 from llvmlite import ir as llvm
+from llvmlite.binding import parse_assembly
 from numba.core import cgutils, errors, ir, ir_utils, types
 from numba.core.codegen import AOTCodeLibrary, JITCPUCodegen
 from numba.core.compiler import CompilerBase, DefaultPassBuilder
@@ -37,7 +40,7 @@ from numba.extending import (
     register_model,
 )
 
-from vs_vdiff.kernel_layout import ENTRY, Call, KernelError, Sample, Signature
+from vs_vdiff.kernel_layout import DESCRIBE_ENTRY, ENTRY, Call, KernelError, Sample, Signature
 
 __all__ = ["ObjectCode", "compile_kernel", "compile_row"]
 
@@ -56,7 +59,8 @@ class ObjectCode:
     """The symbols that it needs."""
     is_portable: bool
     """Whether it means the same in another process: it contains no address of this one."""
-    assembly: str
+    library: Any
+    """numba's own view of it, for those who want to read the assembly."""
 
 
 # Planes, as kernels see them.
@@ -405,7 +409,10 @@ class KernelFunction(_FunctionCompiler):  # type: ignore[misc]
 
 
 def compile_kernel(function: FunctionType, signature: Signature, options: dict[str, Any]) -> ObjectCode:
-    """Compile a kernel and its entry, `int32_t run(const struct VdiffCall *call, void **exception)`.
+    """Compile a kernel and its entries.
+
+    `int32_t run(const struct VdiffCall *call, void **exception)` and
+    `void describe(void *exception, char *text, int32_t size)`.
 
     Raises:
         KernelError: numba does not understand the function.
@@ -452,10 +459,11 @@ def compile_entry(
             context.call_conv.get_function_type(compiled.fndesc.restype, compiled.fndesc.argtypes),
             compiled.fndesc.llvm_func_name,
         )
-        build(context, module, callee, compiled.fndesc)
+        with context.push_code_library(library):
+            build(context, module, callee, compiled.fndesc)
         library.add_ir_module(module)
-        code = library.emit_native_object()
-        final = library._final_module
+        library.finalize()
+        final = parse_assembly(with_messages(str(library._final_module)))
         externals = [
             one.name
             for one in (*final.functions, *final.global_variables)
@@ -464,7 +472,47 @@ def compile_entry(
         if any(name.startswith(("Py", "_Py")) for name in externals):
             place = f"{function.__code__.co_filename}:{function.__code__.co_firstlineno}: {function.__name__}"
             raise KernelError(f"{place}: it uses Python objects, as print does, which native code cannot")
-        return ObjectCode(code, tuple(externals), not library.has_dynamic_globals, library.get_asm_str())
+        code = context.codegen()._tm.emit_object(final)
+        return ObjectCode(code, tuple(externals), not library.has_dynamic_globals, library)
+
+
+def with_messages(text: str) -> str:
+    """Put the messages of exceptions, ended by 0, in the place of their pickles.
+
+    So that to tell a message takes no Python. For an exception numba's code gives the address of a structure that
+    begins with the pickle's address.
+    """
+
+    def message(found: re.Match[str]) -> str:
+        pickled = re.sub(rb"\\([0-9A-F]{2})", lambda code: bytes.fromhex(code[1].decode()), found[2].encode())
+        kind, arguments, place = pickle.loads(pickled)
+        said = f"{kind.__name__}: {', '.join(map(str, arguments))}" if arguments else kind.__name__
+        if place is not None and place[1] != __file__:
+            said += f" ({place[1]}:{place[2]})"
+        return f"{found[1]} {constant_text(said)}"
+
+    return re.sub(r'^(@\.const\.pickledata\.\w+(?:\.\d+)? = .*) \[\d+ x i8\] c"(.*?)"', message, text, flags=re.M)
+
+
+def constant_text(text: str) -> llvm.Constant:
+    data = bytearray(text.encode(errors="replace") + b"\0")
+    return llvm.Constant(llvm.ArrayType(llvm.IntType(8), len(data)), data)
+
+
+def copy_message(message: Any, text: Any, size: int) -> None:
+    """Copy UTF-8 that ends with 0 into a buffer, up to the last character that fits."""
+    count = 0
+    while message[count] != 0 and count < size - 1:
+        text[count] = message[count]
+        count += 1
+    while count > 0 and message[count] & 0xC0 == 0x80:
+        count -= 1
+    text[count] = 0
+
+
+@cache
+def kernel_context() -> Any:
+    return cpu_target.target_context.subtarget(_internal_codegen=KernelCodegen("vdiff"))
 
 
 class KernelTarget:
@@ -512,10 +560,18 @@ def build_kernel_entry(context: Any, module: Any, callee: Any, description: Any)
     ]
     status, _ = context.call_conv.call_function(builder, callee, description.restype, description.argtypes, arguments)
     with builder.if_then(status.is_error, likely=False):
-        raised = builder.bitcast(status.excinfoptr, BYTE_POINTER)
-        builder.store(builder.select(status.is_user_exc, raised, BYTE_POINTER(None)), exception)
+        builder.store(builder.bitcast(status.excinfoptr, BYTE_POINTER), exception)
         builder.ret(INT32(1))
     builder.ret(INT32(0))
+
+    kind = llvm.FunctionType(llvm.VoidType(), [BYTE_POINTER.as_pointer(), BYTE_POINTER, INT32])
+    tell = llvm.Function(module, kind, DESCRIBE_ENTRY)
+    builder = llvm.IRBuilder(tell.append_basic_block("entry"))
+    exception, text, size = tell.args
+    signature = types.void(types.CPointer(types.uint8), types.CPointer(types.uint8), types.int32)
+    copy = context.declare_function(module, context.compile_subroutine(builder, copy_message, signature).fndesc)
+    context.call_conv.call_function(builder, copy, types.void, signature.args, [builder.load(exception), text, size])
+    builder.ret_void()
 
 
 def build_row_entry(context: Any, module: Any, callee: Any, description: Any) -> None:

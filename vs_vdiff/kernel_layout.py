@@ -5,6 +5,7 @@ import enum
 from dataclasses import dataclass
 
 __all__ = [
+    "DESCRIBE_ENTRY",
     "ENTRY",
     "KERNEL_MAGIC",
     "MAX_SOURCES",
@@ -21,7 +22,9 @@ __all__ = [
 KERNEL_MAGIC = b"vdiff kernel 1\0\0"
 ROW_MAGIC = b"vdiff g 1\0\0\0\0\0\0\0"
 ENTRY = "vdiff_entry"
-"""The name of the function in the object code that the descriptor points to."""
+"""The name of the function in the object code that does the work."""
+DESCRIBE_ENTRY = "vdiff_describe"
+"""And of the one that tells what an exception says."""
 MAX_SOURCES = 64
 
 

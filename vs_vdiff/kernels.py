@@ -5,12 +5,10 @@ together with the process and a checksum. Its code stays in memory as long as Py
 uses it, as the descriptor's `users` tells.
 """
 
-import contextlib
 import ctypes
 import importlib.util
 import inspect
 import os
-import pickle
 import threading
 import weakref
 from collections.abc import Callable, Sequence
@@ -19,10 +17,10 @@ from types import FunctionType
 from typing import TYPE_CHECKING, Any, overload
 
 from vs_vdiff.kernel_layout import (
+    DESCRIBE_ENTRY,
     ENTRY,
     KERNEL_MAGIC,
     ROW_MAGIC,
-    Describe,
     Descriptor,
     KernelError,
     Sample,
@@ -99,7 +97,7 @@ def load(code: bytes, externals: Sequence[str], descriptor: Descriptor) -> Compi
     """Load object code and complete its descriptor.
 
     Args:
-        code: An object file with the function `ENTRY`.
+        code: An object file with the functions `ENTRY` and, for a kernel, `DESCRIBE_ENTRY`.
         externals: The symbols that it needs.
         descriptor: All of the descriptor that is known before.
 
@@ -127,44 +125,13 @@ def load(code: bytes, externals: Sequence[str], descriptor: Descriptor) -> Compi
     descriptor.self = ctypes.addressof(descriptor)
     descriptor.size = ctypes.sizeof(Descriptor)
     descriptor.run = engine.get_function_address(ENTRY)
-    descriptor.describe = ctypes.cast(describe, ctypes.c_void_p).value
+    if descriptor.magic == KERNEL_MAGIC.rstrip(b"\0"):
+        descriptor.describe = engine.get_function_address(DESCRIBE_ENTRY)
     one = Loaded(engine, descriptor)
     compiled = Compiled(one)
     one.owner = weakref.ref(compiled)
     loaded.append(one)
     return compiled
-
-
-class ExceptionInfo(ctypes.Structure):
-    """How numba's native code describes an exception of constants; see `numba.core.callconv`."""
-
-    _fields_ = (
-        ("pickle", ctypes.c_void_p),
-        ("size", ctypes.c_int32),
-    )
-
-
-def write_message(exception: int | None, text: int, size: int) -> None:
-    """Write the message of an exception as UTF-8, ended by 0, into a buffer of some size."""
-    message = "an exception was raised"
-    if exception:
-        with contextlib.suppress(Exception):
-            message = message_of(ExceptionInfo.from_address(exception))
-    data = message.encode(errors="replace")[: size - 1].decode(errors="ignore").encode()
-    ctypes.memmove(text, data + b"\0", len(data) + 1)
-
-
-describe = Describe(write_message)
-
-
-def message_of(exception: ExceptionInfo) -> str:
-    kind, arguments, place = pickle.loads(ctypes.string_at(exception.pickle, exception.size))
-    message: str = kind.__name__
-    if arguments:
-        message += f": {', '.join(str(argument) for argument in arguments)}"
-    if place is not None and os.path.basename(place[1]) != "kernel_compiler.py":  # noqa: PTH119
-        message += f" ({place[1]}:{place[2]})"
-    return message
 
 
 # What is compiled.
