@@ -292,7 +292,7 @@ def instructions(function: Kernel, src: Sample = Sample.SINGLE, sources: int = 2
 def test_loops_are_vectorised_in_single_precision(src: Sample) -> None:
     assembly = instructions(ghost, src)
     assert re.search(r"\bv?mulps\b", assembly) and re.search(r"\bv?maxps\b", assembly)
-    assert not re.search(r"\bv?mul[ps]d\b", assembly)
+    assert not re.search(r"\bv?mul[ps]d\b|fmadd|fmsub", assembly)
     if src is not Sample.SINGLE:
         assert re.search(r"\bv?cvttps2", assembly), "the conversion to integers is not vectorised"
 
@@ -332,6 +332,22 @@ def test_numbers_are_single_unless_asked_otherwise() -> None:
 
     assert not re.search(r"\bv?(mul|add|sub|div|min|max)[ps]d\b", instructions(singles))
     assert re.search(r"\bv?mulpd\b", instructions(doubles))
+
+
+def test_large_numbers_are_not_rounded() -> None:
+    @kernel
+    def large(dst: Any, src: Any, params: Any) -> None:
+        dst[0, 0] = (src[0][0, 0] + 16777217) - 16777216
+        dst[0, 1] = src[0][0, 0] + 2**62
+
+    assert run(large, [RAMP], Sample.SINGLE)[0, :2].tolist() == [1, 2**62]
+
+
+@pytest.mark.parametrize("fastmath", [True, {"nnan", "contract"}])
+def test_fast_arithmetic(fastmath: bool | set[str], rng: np.random.Generator) -> None:
+    a, b = (noise(rng, Sample.SINGLE, 1) for _ in range(2))
+    result = run(kernel(fastmath=fastmath)(ghost.py_func), (a, b), params=(0.9,))
+    assert np.allclose(result, np.maximum(a, np.float32(0.9) * b), rtol=1e-6)
 
 
 # Exceptions.
@@ -438,6 +454,11 @@ def no_column(dst: Any, src: Any, params: Any) -> None:
     dst[:, x] = src[0][:, 0]
 
 
+def no_scalar(dst: Any, src: Any, params: Any) -> None:
+    x = 3
+    dst[0, x] = np.clip(src[0][0, 0], 16, 235)
+
+
 def no_constant(dst: Any, src: Any, params: Any) -> None:
     x = 3
     raise ValueError("too much", params[0] + x)
@@ -453,6 +474,7 @@ def no_constant(dst: Any, src: Any, params: Any) -> None:
         (no_parameter, "tuple index out of range"),
         (no_output, "No implementation of function setitem found for signature: setitem(Plane(uint8)"),
         (no_column, "the output takes dst[y, x] = number, dst[y] = row or dst[:] = plane"),
+        (no_scalar, "No implementation of function clip found for signature: clip(float32, Literal[int](16), "),
         (no_constant, "an exception in a kernel takes only constants"),
     ],
 )

@@ -45,6 +45,7 @@ from vs_vdiff.kernel_layout import DESCRIBE_ENTRY, ENTRY, Call, KernelError, Sam
 __all__ = ["ObjectCode", "compile_kernel", "compile_row"]
 
 DTYPES = {Sample.BYTE: types.uint8, Sample.WORD: types.uint16, Sample.SINGLE: types.float32}
+EXACT = 2**24  # integers up to it are float32 without rounding
 BYTE_POINTER = llvm.IntType(8).as_pointer()
 INT32, INT64 = llvm.IntType(32), llvm.IntType(64)
 
@@ -357,7 +358,7 @@ class SingleIntegers(FunctionPass):  # type: ignore[misc]
                 for place, operand in enumerate(operands):
                     number = ir_utils.guard(ir_utils.find_const, state.func_ir, operand)
                     is_exponent = place == 1 and expression.op != "call" and expression.fn in self.POWERS
-                    if type(number) is not int or np.float32(number) != number or is_exponent:
+                    if type(number) is not int or abs(number) > EXACT or is_exponent:
                         continue
                     single = ir.Var(block.scope, ir_utils.mk_unique_var("$single"), statement.loc)
                     constant = ir.Assign(outside(np.float32(number), statement.loc), single, statement.loc)
@@ -444,8 +445,7 @@ def compile_entry(
     function: FunctionType, arguments: tuple[Any, ...], result: Any, options: dict[str, Any], build: Build
 ) -> ObjectCode:
     with global_compiler_lock:
-        target = cpu_target.target_context
-        context = target.subtarget(_internal_codegen=KernelCodegen("vdiff"))
+        context = kernel_context()
         options = options | {"fastmath": set(options["fastmath"])} if isinstance(options["fastmath"], list) else options
         compiler = KernelFunction(function, KernelTarget(context), options, {}, KernelPipeline)
         try:
@@ -495,6 +495,7 @@ def with_messages(text: str) -> str:
 
 
 def constant_text(text: str) -> llvm.Constant:
+    """Write a text as an LLVM constant, ended by 0."""
     data = bytearray(text.encode(errors="replace") + b"\0")
     return llvm.Constant(llvm.ArrayType(llvm.IntType(8), len(data)), data)
 
@@ -512,11 +513,12 @@ def copy_message(message: Any, text: Any, size: int) -> None:
 
 @cache
 def kernel_context() -> Any:
+    """Give numba's knowledge of the CPU, with a code generator of our own."""
     return cpu_target.target_context.subtarget(_internal_codegen=KernelCodegen("vdiff"))
 
 
 class KernelTarget:
-    """numba's description of the CPU, with another code generator."""
+    """What numba takes for a description of a target."""
 
     options = cpu_target.options
 
@@ -598,7 +600,7 @@ def provide_runtime() -> None:
 def explain(error: Exception, function: FunctionType) -> str:
     """Make one line of what numba says: the user's file and line, and what it did not understand."""
     code = function.__code__
-    text = str(error)
+    text = re.sub(r"\x1b\[[0-9;]*m", "", str(error))
     lines = [
         int(line)
         for path, line in re.findall(r"^During: .* at (.*) \((\d+)\)$", text, re.M)
@@ -609,7 +611,7 @@ def explain(error: Exception, function: FunctionType) -> str:
         lines = [loc.line]
     if not lines:
         lines = [int(line) for line in re.findall(r'^File ".*", line (\d+):', text, re.M)]
-    if specific := re.search(r"raised a specific error:\n\s+\w+: (.*)", text):
+    if specific := re.search(r"raised a specific error:\n\s+\w+: (?!Failed in nopython mode)(.*)", text):
         text = specific[1]
     message = [line for line in text.split("\n") if line.strip() and not line.startswith("Failed in nopython mode")]
     end = next((i for i, line in enumerate(message) if line.startswith(("During: ", "File ", "There are "))), None)
