@@ -242,7 +242,7 @@ def test_rows_and_planes_as_a_whole() -> None:
         run(plane, (RAMP, other), params=[2.0]), stored(np.maximum(RAMP / 2, other), Sample.BYTE, 255)
     )
     assert np.array_equal(run(rows, (RAMP, other), params=[9.0]), np.clip(RAMP.astype(int) - other + 9, 0, 255))
-    assert run(wrong, [RAMP]) == "ValueError: the array assigned to the output has another shape"
+    assert run(wrong, [RAMP]) == f"ValueError: the array assigned to the output has another shape ({__file__}: wrong)"
 
 
 def test_what_else_numba_offers() -> None:
@@ -364,8 +364,9 @@ def stray(dst: Any, src: Any, params: Any) -> None:
 
 @pytest.mark.parametrize("x", [-1, 4, 99])
 def test_indices_are_checked(x: int) -> None:
-    assert run(stray, [RAMP], params=[x]) == "IndexError: index is out of bounds"
-    assert run(stray, [RAMP], params=[x + 100 if x >= 0 else 200]) == "IndexError: index is out of bounds"
+    for read_or_written in (x, x + 100 if x >= 0 else 200):
+        said = run(stray, [RAMP], params=[read_or_written])
+        assert said == f"IndexError: index is out of bounds ({__file__}: stray)"
 
 
 def test_division_by_zero() -> None:
@@ -375,11 +376,21 @@ def test_division_by_zero() -> None:
                 dst[y, x] = 1 / src[0][y, x]
 
     assert run(kernel(inverse), [RAMP])[0, 0] == 255
-    assert run(kernel(error_model="python")(inverse), [RAMP]).startswith("ZeroDivisionError: division by zero")
+    said = run(kernel(error_model="python")(inverse), [RAMP])
+    assert said == f"ZeroDivisionError: division by zero ({__file__}: inverse)"
 
 
 class OwnError(Exception):
     """An exception of a script's own."""
+
+
+def test_exceptions_of_numbas_own_functions() -> None:
+    @kernel
+    def extreme(dst: Any, src: Any, params: Any) -> None:
+        dst[0, 0] = np.zeros(int(params[0])).max()
+
+    said = run(extreme, [RAMP], params=[0])
+    assert said.startswith("ValueError: zero-size array") and said.endswith(f" ({__file__}: extreme)")
 
 
 def test_exceptions_name_the_line() -> None:

@@ -15,9 +15,11 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from types import FunctionType
 from typing import Any
 
+import numba
 import numpy as np
 from llvmlite import ir as llvm
 from llvmlite.binding import parse_assembly
@@ -45,6 +47,7 @@ from vs_vdiff.kernel_layout import DESCRIBE_ENTRY, ENTRY, Call, KernelError, Sam
 __all__ = ["ObjectCode", "compile_kernel", "compile_row"]
 
 DTYPES = {Sample.BYTE: types.uint8, Sample.WORD: types.uint16, Sample.SINGLE: types.float32}
+NUMBA = Path(numba.__file__).parent
 EXACT = 2**24  # integers up to it are float32 without rounding
 BYTE_POINTER = llvm.IntType(8).as_pointer()
 INT32, INT64 = llvm.IntType(32), llvm.IntType(64)
@@ -463,7 +466,7 @@ def compile_entry(
             build(context, module, callee, compiled.fndesc)
         library.add_ir_module(module)
         library.finalize()
-        final = parse_assembly(with_messages(str(library._final_module)))
+        final = parse_assembly(with_messages(str(library._final_module), function))
         externals = [
             one.name
             for one in (*final.functions, *final.global_variables)
@@ -476,7 +479,7 @@ def compile_entry(
         return ObjectCode(code, tuple(externals), not library.has_dynamic_globals, library)
 
 
-def with_messages(text: str) -> str:
+def with_messages(text: str, function: FunctionType) -> str:
     """Put the messages of exceptions, ended by 0, in the place of their pickles.
 
     So that to tell a message takes no Python. For an exception numba's code gives the address of a structure that
@@ -487,7 +490,10 @@ def with_messages(text: str) -> str:
         pickled = re.sub(rb"\\([0-9A-F]{2})", lambda code: bytes.fromhex(code[1].decode()), found[2].encode())
         kind, arguments, place = pickle.loads(pickled)
         said = f"{kind.__name__}: {', '.join(map(str, arguments))}" if arguments else kind.__name__
-        if place is not None and place[1] != __file__:
+        # What is raised by numba's code or by ours names no line of the user's.
+        if place is None or Path(place[1]).parent.is_relative_to(NUMBA) or place[1] == __file__:
+            said += f" ({function.__code__.co_filename}: {function.__name__})"
+        else:
             said += f" ({place[1]}:{place[2]})"
         return f"{found[1]} {constant_text(said)}"
 

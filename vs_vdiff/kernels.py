@@ -296,7 +296,8 @@ def kernel(
     `src[i][:, :]` are float32 arrays, copies; `dst[y] = row` and `dst[:] = plane` store them.
 
     A negative constant as index counts from the end. Any other index beyond the plane is an error with `boundscheck`,
-    and without it reads or destroys other memory: switch it on while a kernel is new.
+    and without it reads or destroys other memory: switch it on while a kernel is new. Write the neighbour before the
+    first pixel as `src[i][y, x - 1 if x > 0 else 0]`: with `max(x - 1, 0)` the loop is not vectorised.
 
     Args:
         function: The function.
