@@ -297,19 +297,40 @@ def test_loops_are_vectorised_in_single_precision(src: Sample) -> None:
         assert re.search(r"\bv?cvttps2", assembly), "the conversion to integers is not vectorised"
 
 
-@on_x86
-def test_neighbours_are_vectorised() -> None:
-    @kernel
-    def heat(dst: Any, src: Any, params: Any) -> None:
-        u = src[0]
-        for y in range(1, dst.shape[0] - 1):
-            for x in range(1, dst.shape[1] - 1):
-                around = u[y - 1, x] + u[y + 1, x] + u[y, x - 1] + u[y, x + 1]
-                dst[y, x] = u[y, x] + params[0] * (around - 4 * u[y, x])
+@kernel
+def heat(dst: Any, src: Any, params: Any) -> None:
+    u = src[0]
+    for y in range(1, dst.shape[0] - 1):
+        for x in range(1, dst.shape[1] - 1):
+            around = u[y - 1, x] + u[y + 1, x] + u[y, x - 1] + u[y, x + 1]
+            dst[y, x] = u[y, x] + params[0] * (around - 4 * u[y, x])
 
-    assembly = instructions(heat, Sample.BYTE)
+
+@kernel
+def bounded_heat(dst: Any, src: Any, params: Any) -> None:
+    u = src[0]
+    h, w = dst.shape
+    for y in range(h):
+        above, below = y - 1 if y > 0 else 0, y + 1 if y < h - 1 else y
+        for x in range(w):
+            left, right = x - 1 if x > 0 else 0, x + 1 if x < w - 1 else x
+            around = u[above, x] + u[below, x] + u[y, left] + u[y, right]
+            dst[y, x] = u[y, x] + params[0] * (around - 4 * u[y, x])
+
+
+@on_x86
+@pytest.mark.parametrize("function", [heat, bounded_heat])
+def test_neighbours_are_vectorised(function: Kernel) -> None:
+    assembly = instructions(function, Sample.BYTE)
     assert len(re.findall(r"\bv?addps\b", assembly)) >= 4
     assert not re.search(r"\bv?(mul|add|sub)[ps]d\b|gather", assembly)
+
+
+def test_neighbours(rng: np.random.Generator) -> None:
+    u = noise(rng, Sample.SINGLE, 1)
+    p = np.pad(u, 1, mode="edge")
+    expected = u + np.float32(0.2) * (p[:-2, 1:-1] + p[2:, 1:-1] + p[1:-1, :-2] + p[1:-1, 2:] - 4 * u)
+    assert np.array_equal(run(bounded_heat, [u], params=[0.2]), expected)
 
 
 @on_x86
