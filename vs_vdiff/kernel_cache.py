@@ -131,13 +131,18 @@ def describe_value(value: Any, names: Any, seen: set[int]) -> Iterator[object]:
     elif hasattr(value, "py_func") and hasattr(value, "targetoptions"):  # numba's compiled functions
         yield "jit", sorted(value.targetoptions.items(), key=repr)
         yield from describe_function(value.py_func, seen)
-    elif is_numpy(value) or (isinstance(value, type) and value.__module__ == "builtins"):
+    elif is_numpy(value) or is_known_type(value):
         yield "named", value.__module__, value.__qualname__
     elif isinstance(value, FunctionType):
         yield "function", value.__module__, value.__qualname__
         yield from describe_function(value, seen)
     else:
         raise UnknownValueError
+
+
+def is_known_type(value: Any) -> bool:
+    """Tell Python's own types, and exceptions, of which only the name gets into a message."""
+    return isinstance(value, type) and (value.__module__ == "builtins" or issubclass(value, BaseException))
 
 
 def is_numpy(value: Any) -> bool:

@@ -15,9 +15,11 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from types import FunctionType
 from typing import Any
 
+import numba
 import numpy as np
 from llvmlite import ir as llvm
 from llvmlite.binding import parse_assembly
@@ -45,6 +47,8 @@ from vs_vdiff.kernel_layout import DESCRIBE_ENTRY, ENTRY, Call, KernelError, Sam
 __all__ = ["ObjectCode", "compile_kernel", "compile_row"]
 
 DTYPES = {Sample.BYTE: types.uint8, Sample.WORD: types.uint16, Sample.SINGLE: types.float32}
+NUMBA = Path(numba.__file__).parent
+EXACT = 2**24  # integers up to it are float32 without rounding
 BYTE_POINTER = llvm.IntType(8).as_pointer()
 INT32, INT64 = llvm.IntType(32), llvm.IntType(64)
 
@@ -357,7 +361,7 @@ class SingleIntegers(FunctionPass):  # type: ignore[misc]
                 for place, operand in enumerate(operands):
                     number = ir_utils.guard(ir_utils.find_const, state.func_ir, operand)
                     is_exponent = place == 1 and expression.op != "call" and expression.fn in self.POWERS
-                    if type(number) is not int or np.float32(number) != number or is_exponent:
+                    if type(number) is not int or abs(number) > EXACT or is_exponent:
                         continue
                     single = ir.Var(block.scope, ir_utils.mk_unique_var("$single"), statement.loc)
                     constant = ir.Assign(outside(np.float32(number), statement.loc), single, statement.loc)
@@ -444,8 +448,7 @@ def compile_entry(
     function: FunctionType, arguments: tuple[Any, ...], result: Any, options: dict[str, Any], build: Build
 ) -> ObjectCode:
     with global_compiler_lock:
-        target = cpu_target.target_context
-        context = target.subtarget(_internal_codegen=KernelCodegen("vdiff"))
+        context = kernel_context()
         options = options | {"fastmath": set(options["fastmath"])} if isinstance(options["fastmath"], list) else options
         compiler = KernelFunction(function, KernelTarget(context), options, {}, KernelPipeline)
         try:
@@ -463,7 +466,7 @@ def compile_entry(
             build(context, module, callee, compiled.fndesc)
         library.add_ir_module(module)
         library.finalize()
-        final = parse_assembly(with_messages(str(library._final_module)))
+        final = parse_assembly(with_messages(str(library._final_module), function))
         externals = [
             one.name
             for one in (*final.functions, *final.global_variables)
@@ -476,7 +479,7 @@ def compile_entry(
         return ObjectCode(code, tuple(externals), not library.has_dynamic_globals, library)
 
 
-def with_messages(text: str) -> str:
+def with_messages(text: str, function: FunctionType) -> str:
     """Put the messages of exceptions, ended by 0, in the place of their pickles.
 
     So that to tell a message takes no Python. For an exception numba's code gives the address of a structure that
@@ -487,7 +490,10 @@ def with_messages(text: str) -> str:
         pickled = re.sub(rb"\\([0-9A-F]{2})", lambda code: bytes.fromhex(code[1].decode()), found[2].encode())
         kind, arguments, place = pickle.loads(pickled)
         said = f"{kind.__name__}: {', '.join(map(str, arguments))}" if arguments else kind.__name__
-        if place is not None and place[1] != __file__:
+        # What is raised by numba's code or by ours names no line of the user's.
+        if place is None or Path(place[1]).parent.is_relative_to(NUMBA) or place[1] == __file__:
+            said += f" ({function.__code__.co_filename}: {function.__name__})"
+        else:
             said += f" ({place[1]}:{place[2]})"
         return f"{found[1]} {constant_text(said)}"
 
@@ -495,6 +501,7 @@ def with_messages(text: str) -> str:
 
 
 def constant_text(text: str) -> llvm.Constant:
+    """Write a text as an LLVM constant, ended by 0."""
     data = bytearray(text.encode(errors="replace") + b"\0")
     return llvm.Constant(llvm.ArrayType(llvm.IntType(8), len(data)), data)
 
@@ -512,11 +519,12 @@ def copy_message(message: Any, text: Any, size: int) -> None:
 
 @cache
 def kernel_context() -> Any:
+    """Give numba's knowledge of the CPU, with a code generator of our own."""
     return cpu_target.target_context.subtarget(_internal_codegen=KernelCodegen("vdiff"))
 
 
 class KernelTarget:
-    """numba's description of the CPU, with another code generator."""
+    """What numba takes for a description of a target."""
 
     options = cpu_target.options
 
@@ -598,7 +606,7 @@ def provide_runtime() -> None:
 def explain(error: Exception, function: FunctionType) -> str:
     """Make one line of what numba says: the user's file and line, and what it did not understand."""
     code = function.__code__
-    text = str(error)
+    text = re.sub(r"\x1b\[[0-9;]*m", "", str(error))
     lines = [
         int(line)
         for path, line in re.findall(r"^During: .* at (.*) \((\d+)\)$", text, re.M)
@@ -609,7 +617,7 @@ def explain(error: Exception, function: FunctionType) -> str:
         lines = [loc.line]
     if not lines:
         lines = [int(line) for line in re.findall(r'^File ".*", line (\d+):', text, re.M)]
-    if specific := re.search(r"raised a specific error:\n\s+\w+: (.*)", text):
+    if specific := re.search(r"raised a specific error:\n\s+\w+: (?!Failed in nopython mode)(.*)", text):
         text = specific[1]
     message = [line for line in text.split("\n") if line.strip() and not line.startswith("Failed in nopython mode")]
     end = next((i for i, line in enumerate(message) if line.startswith(("During: ", "File ", "There are "))), None)

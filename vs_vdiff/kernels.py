@@ -223,10 +223,10 @@ class Kernel:
     def __call__(
         self,
         clips: "vs.VideoNode | Sequence[vs.VideoNode]",
-        lags: Sequence[int] = (0,),
+        lags: int | Sequence[int] = 0,
         params: Sequence[float] | Sequence[Sequence[float]] = (),
         *,
-        planes: Sequence[int] | None = None,
+        planes: int | Sequence[int] | None = None,
         format: int | None = None,
         scenechange: bool = True,
     ) -> "vs.VideoNode":
@@ -248,17 +248,19 @@ class Kernel:
         import vapoursynth as vs
 
         nodes = [clips] if isinstance(clips, vs.VideoNode) else list(clips)
+        lags = [lags] if isinstance(lags, int) else list(lags)
         each = [list(one) if isinstance(one, Sequence) else [one] for one in params]
         count = len(each[0]) if each and isinstance(params[0], Sequence) else len(each)
-        result = vs.core.get_video_format(format) if format is not None else nodes[0].format
-        signature = Signature(sample_of(nodes[0].format), sample_of(result), len(nodes) * len(lags), count)
-        compiled = self.compile(signature)
+        if not nodes or nodes[0].format is None:
+            raise ValueError("a kernel needs at least one clip, of constant format")
+        result = nodes[0].format if format is None else vs.core.get_video_format(format)
+        compiled = self.compile(Signature(sample_of(nodes[0].format), sample_of(result), len(nodes) * len(lags), count))
         numbers = [number for numbers in each for number in numbers]
         optional = {"params": numbers or None, "planes": planes, "format": format}
         return vs.core.vdiff.Kernel(
             nodes,
             compiled.ticket,
-            lags=list(lags),
+            lags=lags,
             scenechange=scenechange,
             **{key: value for key, value in optional.items() if value is not None},
         )
@@ -294,7 +296,8 @@ def kernel(
     `src[i][:, :]` are float32 arrays, copies; `dst[y] = row` and `dst[:] = plane` store them.
 
     A negative constant as index counts from the end. Any other index beyond the plane is an error with `boundscheck`,
-    and without it reads or destroys other memory: switch it on while a kernel is new.
+    and without it reads or destroys other memory: switch it on while a kernel is new. Write the neighbour before the
+    first pixel as `src[i][y, x - 1 if x > 0 else 0]`: with `max(x - 1, 0)` the loop is not vectorised.
 
     Args:
         function: The function.
