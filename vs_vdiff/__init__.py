@@ -8,10 +8,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from vs_vdiff.kernels import Compiled, Kernel, KernelError, compile_diffusivity, kernel
     from vs_vdiff.key_frames import format_keyframes, keyframes, write_keyframes
     from vs_vdiff.plugin import PluginNotFoundError, load
 
-__all__ = ["PluginNotFoundError", "__version__", "format_keyframes", "keyframes", "load", "write_keyframes"]
+__all__ = [
+    "Compiled",
+    "Kernel",
+    "KernelError",
+    "PluginNotFoundError",
+    "__version__",
+    "compile_diffusivity",
+    "format_keyframes",
+    "kernel",
+    "keyframes",
+    "load",
+    "write_keyframes",
+]
+KERNELS = ("Compiled", "Kernel", "KernelError", "compile_diffusivity", "kernel")
 
 __version__: str
 
@@ -29,6 +43,10 @@ def __getattr__(name: str) -> Any:
         from vs_vdiff import key_frames
 
         return getattr(key_frames, name)
+    if name in KERNELS:
+        from vs_vdiff import kernels
+
+        return getattr(kernels, name)
     if name in __all__:
         from vs_vdiff import plugin
 

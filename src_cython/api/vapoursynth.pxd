@@ -1,7 +1,7 @@
 """The part of VapourSynth's API 4 that the plugin uses."""
 
 from libc.stddef cimport ptrdiff_t
-from libc.stdint cimport int64_t, uint8_t
+from libc.stdint cimport int64_t, uint8_t, uint32_t
 
 
 cdef extern from "VapourSynth4.h" nogil:
@@ -100,6 +100,7 @@ cdef extern from "VapourSynth4.h" nogil:
         void (*freeNode)(VSNode *node) noexcept nogil
         const VSVideoInfo *(*getVideoInfo)(VSNode *node) noexcept nogil
         int (*getVideoFormatName)(const VSVideoFormat *format, char *buffer) noexcept nogil
+        int (*getVideoFormatByID)(VSVideoFormat *format, uint32_t id, VSCore *core) noexcept nogil
         int (*queryVideoFormat)(
             VSVideoFormat *format, int family, int sample, int bits, int w, int h, VSCore *core) noexcept nogil
 
@@ -128,6 +129,7 @@ cdef extern from "VapourSynth4.h" nogil:
         int64_t (*mapGetInt)(const VSMap *map, const char *key, int index, int *error) noexcept nogil
         double (*mapGetFloat)(const VSMap *map, const char *key, int index, int *error) noexcept nogil
         const char *(*mapGetData)(const VSMap *map, const char *key, int index, int *error) noexcept nogil
+        int (*mapGetDataSize)(const VSMap *map, const char *key, int index, int *error) noexcept nogil
         VSNode *(*mapGetNode)(const VSMap *map, const char *key, int index, int *error) noexcept nogil
         int (*mapSetInt)(VSMap *map, const char *key, int64_t value, int append) noexcept nogil
         int (*mapSetFloat)(VSMap *map, const char *key, double value, int append) noexcept nogil

@@ -151,19 +151,29 @@ cdef inline void select_planes(Args *a, int planes, bint *process) noexcept nogi
         process[p] = True
 
 
+cdef inline bint is_supported(const VSVideoFormat *f) noexcept nogil:
+    """Whether every filter takes the format."""
+    if f.sampleType == stFloat:
+        return 16 <= f.bitsPerSample <= 32
+    return f.sampleType == stInteger and 8 <= f.bitsPerSample <= 16
+
+
 cdef inline VSNode *clip_arg(Args *a, const char *key, Pixels *pixels) noexcept nogil:
     """The clip, refused unless its format is one that every filter takes. The caller frees it, also after a failure."""
+    return clip_at(a, key, 0, pixels)
+
+
+cdef inline VSNode *clip_at(Args *a, const char *key, int index, Pixels *pixels) noexcept nogil:
+    """The same of one of several clips."""
     cdef char text[MESSAGE]
     cdef char format_name[32]
     cdef const char *subject = key
-    cdef VSNode *node = a.api.mapGetNode(a.given, key, 0, NULL)
+    cdef VSNode *node = a.api.mapGetNode(a.given, key, index, NULL)
     cdef const VSVideoInfo *vi = a.api.getVideoInfo(node)
     cdef const VSVideoFormat *f = &vi.format
     cdef bint constant = vi.width > 0 and vi.height > 0 and f.colorFamily != 0
-    cdef bint floating = f.sampleType == stFloat
-    if constant and ((floating and 16 <= f.bitsPerSample <= 32)
-                     or (f.sampleType == stInteger and 8 <= f.bitsPerSample <= 16)):
-        pixels[0] = describe_pixels(floating, f.bitsPerSample)
+    if constant and is_supported(f):
+        pixels[0] = describe_pixels(f.sampleType == stFloat, f.bitsPerSample)
         return node
     if not constant or not a.api.getVideoFormatName(f, format_name):
         snprintf(format_name, sizeof(format_name), b"variable")

@@ -5,6 +5,7 @@ by 256. Powers of two, so that loading and storing rounds nothing and a constant
 parameter of the 8-bit scale (0...255, 255 the format's peak) is on the working scale is `unit`, 1 or close to it.
 """
 
+from libc.stddef cimport ptrdiff_t
 from libc.stdint cimport uint8_t, uint16_t, uint32_t
 
 from common.c cimport bits_of_float, clampf, crow, float_of_bits, row
@@ -161,3 +162,21 @@ cdef inline void store_row(void *dst, const float *src, int n, const Pixels *p) 
         store_halves(<uint16_t *>dst, src, n, p.unscale)
     else:
         store_singles(<float *>dst, src, n, p.unscale)
+
+
+# Halves as floats of the same values
+
+cdef inline void load_half_plane(
+        float *dst, ptrdiff_t pitch, const void *src, ptrdiff_t stride, int width, int height) noexcept nogil:
+    for _ in range(height):
+        load_halves(dst, <const uint16_t *>src, width, 1)
+        dst += pitch
+        src = <const char *>src + stride
+
+
+cdef inline void store_half_plane(
+        void *dst, ptrdiff_t stride, const float *src, ptrdiff_t pitch, int width, int height) noexcept nogil:
+    for _ in range(height):
+        store_halves(<uint16_t *>dst, src, width, 1)
+        dst = <char *>dst + stride
+        src += pitch

@@ -1,0 +1,863 @@
+"""Kernels of one's own, up to their native code: what it computes and refuses, where it is kept, when it is freed.
+
+The code is called as the plugin calls it, through its descriptor, on NumPy's buffers.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import importlib.metadata
+import importlib.util
+import math
+import operator
+import os
+import platform
+import re
+import subprocess
+import sys
+import textwrap
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import llvmlite.binding
+import numpy as np
+import pytest
+
+import vs_vdiff
+from vs_vdiff import kernel_cache, kernels
+from vs_vdiff.kernel_layout import Call, Describe, Descriptor, Run, Sample, Signature
+from vs_vdiff.kernels import Compiled, Kernel, KernelError, compile_diffusivity, kernel
+
+pytest.importorskip("numba")
+from vs_vdiff import kernel_compiler
+
+ROOT = Path(__file__).resolve().parent.parent
+DTYPES: dict[Sample, Any] = {Sample.BYTE: np.uint8, Sample.WORD: np.uint16, Sample.SINGLE: np.float32}
+SAMPLES = {np.dtype(dtype): sample for sample, dtype in DTYPES.items()}
+PADDING = 77
+HALF, WEIGHTS = 0.5, (0.25, 0.5, 0.25)
+
+on_x86 = pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="reads the assembly of x86")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Keep the user's own folder out of this."""
+    with pytest.MonkeyPatch.context() as patch:
+        folder = tmp_path_factory.mktemp("cache")
+        patch.setenv("NUMBA_CACHE_DIR", str(folder))
+        yield folder
+
+
+# Calling native code.
+
+
+def padded(plane: np.ndarray[Any, Any], padding: int) -> np.ndarray[Any, Any]:
+    """Lay a plane into wider rows."""
+    rows = np.full((plane.shape[0], plane.shape[1] + padding), PADDING, plane.dtype)
+    rows[:, : plane.shape[1]] = plane
+    return rows
+
+
+def call(
+    compiled: Compiled, planes: Sequence[Any], dst: Sample, params: Sequence[float] = (), peak: float = 255
+) -> Any:
+    """Call a kernel on planes of one size. Give what it stored, or the message of its exception."""
+    height, width = planes[0].shape
+    # No two rows are equally far apart, as little as in frames of different origin.
+    rows = [padded(np.asarray(plane), 3 + i) for i, plane in enumerate(planes)]
+    out = padded(np.full((height, width), PADDING, DTYPES[dst]), 5)
+    count = len(rows)
+    arguments = Call(
+        out.ctypes.data,
+        out.strides[0],
+        (ctypes.c_void_p * count)(*[row.ctypes.data for row in rows]),
+        (ctypes.c_int64 * count)(*[row.strides[0] for row in rows]),
+        height,
+        width,
+        (ctypes.c_double * max(len(params), 1))(*params),
+        peak,
+    )
+    exception = ctypes.c_void_p()
+    failed = Run(compiled.descriptor.run)(ctypes.byref(arguments), ctypes.byref(exception))
+    assert (out[:, width:] == PADDING).all(), "it wrote beyond the rows"
+    if failed:
+        return message(compiled, exception)
+    return out[:, :width]
+
+
+def message(compiled: Compiled, exception: ctypes.c_void_p, size: int = 200) -> str:
+    """Ask for the message of an exception."""
+    text = ctypes.create_string_buffer(b"\xff" * (size + 1), size + 1)
+    Describe(compiled.descriptor.describe)(exception, ctypes.addressof(text), size)
+    assert text.raw[size] == 0xFF, "it wrote beyond the buffer"
+    return text.value.decode()
+
+
+def run(
+    function: Kernel, planes: Sequence[Any], dst: Sample | None = None, params: Sequence[float] = (), peak: float = 255
+) -> Any:
+    """Compile a kernel for planes and call it."""
+    src = SAMPLES[planes[0].dtype]
+    dst = src if dst is None else dst
+    return call(function.compile(Signature(src, dst, len(planes), len(params))), planes, dst, params, peak)
+
+
+def stored(values: Any, dst: Sample, peak: float) -> Any:
+    """Store float32 as formats do: rounded half up and clamped, unless they are float."""
+    if dst is Sample.SINGLE:
+        return values.astype(np.float32)
+    return np.floor(np.clip(values, 0, peak).astype(np.float32) + np.float32(0.5)).astype(DTYPES[dst])
+
+
+def noise(rng: np.random.Generator, sample: Sample, peak: float = 255, shape: tuple[int, int] = (13, 67)) -> Any:
+    """Make a plane of noise that uses all of its range."""
+    values = rng.random(shape) * peak
+    return (values if sample is Sample.SINGLE else np.rint(values)).astype(DTYPES[sample])
+
+
+@kernel
+def ghost(dst: Any, src: Any, params: Any) -> None:
+    for y in range(dst.shape[0]):
+        for x in range(dst.shape[1]):
+            dst[y, x] = max(src[0][y, x], params[0] * src[1][y, x])
+
+
+BYTES = Signature(Sample.BYTE, Sample.BYTE, 2, 1)
+RAMP = (np.arange(12, dtype=np.uint8) * 20).reshape(3, 4)
+
+
+# What is computed.
+
+
+@pytest.mark.parametrize("dst", Sample)
+@pytest.mark.parametrize("src", Sample)
+def test_every_pair_of_formats(src: Sample, dst: Sample, rng: np.random.Generator) -> None:
+    peak = {Sample.BYTE: 255, Sample.WORD: 1023, Sample.SINGLE: 1}
+    a, b = (noise(rng, src, peak[src]) for _ in range(2))
+    expected = np.maximum(a.astype(np.float32), np.float32(1.7) * b.astype(np.float32))
+    assert np.array_equal(run(ghost, (a, b), dst, (1.7,), peak[dst]), stored(expected, dst, peak[dst]))
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 200), (9, 1), (2, 33)])
+def test_every_size(shape: tuple[int, int], rng: np.random.Generator) -> None:
+    a, b = (noise(rng, Sample.BYTE, 255, shape) for _ in range(2))
+    expected = np.maximum(a.astype(np.float32), np.float32(0.9) * b)
+    assert np.array_equal(run(ghost, (a, b), params=(0.9,)), stored(expected, Sample.BYTE, 255))
+
+
+@kernel
+def odd_values(dst: Any, src: Any, params: Any) -> None:
+    dst[0, 0] = -3
+    dst[0, 1] = 99.5
+    dst[0, 2] = np.nan
+    dst[0, 3] = 2**40
+    dst[1, 0] = -(2**62)
+    dst[1, 1] = src[0][0, 0] >= 0
+    dst[1, 2] = 0.49
+    dst[1, 3] = 1e30
+    dst[2, 0] = np.uint64(2**63 + 1)
+    dst[2, 1] = -np.inf
+    dst[2, 2] = np.float64(98.4999999999)
+    dst[2, 3] = params[0]
+
+
+@pytest.mark.parametrize(("dst", "peak"), [(Sample.BYTE, 255), (Sample.WORD, 1023), (Sample.WORD, 65535)])
+def test_integers_neither_wrap_nor_truncate(dst: Sample, peak: int) -> None:
+    expected = [[0, 100, 0, peak], [0, 1, 0, peak], [peak, 0, 98, peak]]
+    assert run(odd_values, [RAMP], dst, [math.inf], peak).tolist() == expected
+
+
+def test_floats_are_stored_as_they_are() -> None:
+    result = run(odd_values, [RAMP], Sample.SINGLE, [math.inf], 1)
+    expected = [
+        [-3, 99.5, math.nan, 2.0**40],
+        [-(2.0**62), 1, 0.49, 1e30],
+        [2.0**63, -math.inf, 98.4999999999, math.inf],
+    ]
+    assert np.array_equal(result, np.array(expected, np.float32), equal_nan=True)
+
+
+def test_differences_of_unsigned_pixels(rng: np.random.Generator) -> None:
+    @kernel
+    def difference(dst: Any, src: Any, params: Any) -> None:
+        for y in range(dst.height):
+            for x in range(dst.width):
+                dst[y, x] = abs(src[0][y, x] - src[1][y, x])
+
+    a, b = (noise(rng, Sample.BYTE) for _ in range(2))
+    assert np.array_equal(run(difference, (a, b)), np.abs(a.astype(int) - b))
+
+
+@pytest.mark.parametrize("count", [1, 3, 64])
+def test_sources_by_a_computed_number(count: int, rng: np.random.Generator) -> None:
+    @kernel
+    def mean(dst: Any, src: Any, params: Any) -> None:
+        for y in range(dst.shape[0]):
+            for x in range(dst.shape[1]):
+                total = 0.0
+                for i in range(len(src)):
+                    total += src[i][y, x]
+                dst[y, x] = total / len(src)
+
+    planes = [noise(rng, Sample.WORD, 4095) for _ in range(count)]
+    expected = np.sum(planes, axis=0, dtype=np.float32) / np.float32(count)
+    assert np.array_equal(run(mean, planes, peak=4095), stored(expected, Sample.WORD, 4095))
+
+
+def test_the_parameters_and_the_peak() -> None:
+    @kernel
+    def tell(dst: Any, src: Any, params: Any) -> None:
+        for x in range(dst.shape[1]):
+            dst[0, x] = params[x]
+            dst[1, x] = dst.peak + dst.ndim + src[0].ndim
+            dst[-1, x] = len(params)
+        dst[-1, -1] = src[0][-1, -2]
+
+    numbers = [0.1, -2.5, 1e9, 3]
+    expected = [numbers, [14] * 4, [4, 4, 4, RAMP[-1, -2]]]
+    assert np.array_equal(run(tell, [RAMP], Sample.SINGLE, numbers, 10), np.array(expected, np.float32))
+
+
+def test_rows_and_planes_as_a_whole() -> None:
+    @kernel
+    def plane(dst: Any, src: Any, params: Any) -> None:
+        dst[:] = np.maximum(src[0][:, :], params[0] * src[1][:, :]) * 0.5
+
+    @kernel
+    def rows(dst: Any, src: Any, params: Any) -> None:
+        for y in range(dst.shape[0]):
+            dst[y] = src[0][y] - src[1][y, :] + params[0]
+
+    @kernel
+    def wrong(dst: Any, src: Any, params: Any) -> None:
+        dst[0] = src[0][:, 0]
+
+    other = RAMP[::-1].copy()
+    assert np.array_equal(
+        run(plane, (RAMP, other), params=[2.0]), stored(np.maximum(RAMP / 2, other), Sample.BYTE, 255)
+    )
+    assert np.array_equal(run(rows, (RAMP, other), params=[9.0]), np.clip(RAMP.astype(int) - other + 9, 0, 255))
+    assert run(wrong, [RAMP]) == f"ValueError: the array assigned to the output has another shape ({__file__}: wrong)"
+
+
+def test_what_else_numba_offers() -> None:
+    @kernel
+    def histogram(dst: Any, src: Any, params: Any) -> None:
+        counts = np.zeros(256, np.int64)
+        for y in range(dst.shape[0]):
+            for x in range(dst.shape[1]):
+                counts[int(src[0][y, x])] += 1
+        for y in range(dst.shape[0]):
+            for x in range(dst.shape[1]):
+                dst[y, x] = counts[int(src[0][y, x])] + math.exp(0 * src[0][y, x])
+
+    plane = np.repeat(RAMP[:, :2], 2, axis=1)
+    assert (run(histogram, [plane]) == 3).all()
+
+
+def test_calls_from_many_threads(rng: np.random.Generator) -> None:
+    compiled = ghost.compile(BYTES)
+    a, b = (noise(rng, Sample.BYTE) for _ in range(2))
+    expected, wrong = call(compiled, (a, b), Sample.BYTE, [0.9]), []
+
+    def work() -> None:
+        for _ in range(50):
+            if not np.array_equal(call(compiled, (a, b), Sample.BYTE, [0.9]), expected):
+                wrong.append(1)
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong
+
+
+# How.
+
+
+def instructions(function: Kernel, src: Sample = Sample.SINGLE, sources: int = 2, params: int = 1) -> str:
+    """Give the assembly of a kernel."""
+    signature = Signature(src, src, sources, params)
+    return str(kernel_compiler.compile_kernel(function.py_func, signature, function._options).library.get_asm_str())
+
+
+@on_x86
+@pytest.mark.parametrize("src", Sample)
+def test_loops_are_vectorised_in_single_precision(src: Sample) -> None:
+    assembly = instructions(ghost, src)
+    assert re.search(r"\bv?mulps\b", assembly) and re.search(r"\bv?maxps\b", assembly)
+    assert not re.search(r"\bv?mul[ps]d\b|fmadd|fmsub", assembly)
+    if src is not Sample.SINGLE:
+        assert re.search(r"\bv?cvttps2", assembly), "the conversion to integers is not vectorised"
+
+
+@kernel
+def heat(dst: Any, src: Any, params: Any) -> None:
+    u = src[0]
+    for y in range(1, dst.shape[0] - 1):
+        for x in range(1, dst.shape[1] - 1):
+            around = u[y - 1, x] + u[y + 1, x] + u[y, x - 1] + u[y, x + 1]
+            dst[y, x] = u[y, x] + params[0] * (around - 4 * u[y, x])
+
+
+@kernel
+def bounded_heat(dst: Any, src: Any, params: Any) -> None:
+    u = src[0]
+    h, w = dst.shape
+    for y in range(h):
+        above, below = y - 1 if y > 0 else 0, y + 1 if y < h - 1 else y
+        for x in range(w):
+            left, right = x - 1 if x > 0 else 0, x + 1 if x < w - 1 else x
+            around = u[above, x] + u[below, x] + u[y, left] + u[y, right]
+            dst[y, x] = u[y, x] + params[0] * (around - 4 * u[y, x])
+
+
+@on_x86
+@pytest.mark.parametrize("function", [heat, bounded_heat])
+def test_neighbours_are_vectorised(function: Kernel) -> None:
+    assembly = instructions(function, Sample.BYTE)
+    assert len(re.findall(r"\bv?addps\b", assembly)) >= 4
+    assert not re.search(r"\bv?(mul|add|sub)[ps]d\b|gather", assembly)
+
+
+def test_neighbours(rng: np.random.Generator) -> None:
+    u = noise(rng, Sample.SINGLE, 1)
+    p = np.pad(u, 1, mode="edge")
+    expected = u + np.float32(0.2) * (p[:-2, 1:-1] + p[2:, 1:-1] + p[1:-1, :-2] + p[1:-1, 2:] - 4 * u)
+    assert np.array_equal(run(bounded_heat, [u], params=[0.2]), expected)
+
+
+@on_x86
+def test_numbers_are_single_unless_asked_otherwise() -> None:
+    gains = (2.0, (0.1, 3))
+
+    @kernel
+    def singles(dst: Any, src: Any, params: Any) -> None:
+        for y in range(dst.shape[0]):
+            for x in range(dst.shape[1]):
+                value = (2 * src[0][y, x] + 1) / 3 - HALF * gains[0] + WEIGHTS[1] * gains[1][0]
+                value **= 2
+                dst[y, x] = min(1, max(value, 0)) if value > 7 else np.minimum(value, 1)
+
+    @kernel
+    def doubles(dst: Any, src: Any, params: Any) -> None:
+        for y in range(dst.shape[0]):
+            for x in range(dst.shape[1]):
+                dst[y, x] = np.float64(0.1) * src[0][y, x] + 1
+
+    assert not re.search(r"\bv?(mul|add|sub|div|min|max)[ps]d\b", instructions(singles))
+    assert re.search(r"\bv?mulpd\b", instructions(doubles))
+
+
+def test_large_numbers_are_not_rounded() -> None:
+    @kernel
+    def large(dst: Any, src: Any, params: Any) -> None:
+        dst[0, 0] = (src[0][0, 0] + 16777217) - 16777216
+        dst[0, 1] = src[0][0, 0] + 2**62
+
+    assert run(large, [RAMP], Sample.SINGLE)[0, :2].tolist() == [1, 2**62]
+
+
+@pytest.mark.parametrize("fastmath", [True, {"nnan", "contract"}])
+def test_fast_arithmetic(fastmath: bool | set[str], rng: np.random.Generator) -> None:
+    a, b = (noise(rng, Sample.SINGLE, 1) for _ in range(2))
+    result = run(kernel(fastmath=fastmath)(ghost.py_func), (a, b), params=(0.9,))
+    assert np.allclose(result, np.maximum(a, np.float32(0.9) * b), rtol=1e-6)
+
+
+# Exceptions.
+
+
+@kernel(boundscheck=True)
+def stray(dst: Any, src: Any, params: Any) -> None:
+    x = int(params[0])
+    if x < 100:
+        dst[0, 0] = src[0][0, x]
+    else:
+        dst[0, x - 100] = 1
+
+
+@pytest.mark.parametrize("x", [-1, 4, 99])
+def test_indices_are_checked(x: int) -> None:
+    for read_or_written in (x, x + 100 if x >= 0 else 200):
+        said = run(stray, [RAMP], params=[read_or_written])
+        assert said == f"IndexError: index is out of bounds ({__file__}: stray)"
+
+
+def test_division_by_zero() -> None:
+    def inverse(dst: Any, src: Any, params: Any) -> None:
+        for y in range(dst.shape[0]):
+            for x in range(dst.shape[1]):
+                dst[y, x] = 1 / src[0][y, x]
+
+    assert run(kernel(inverse), [RAMP])[0, 0] == 255
+    said = run(kernel(error_model="python")(inverse), [RAMP])
+    assert said == f"ZeroDivisionError: division by zero ({__file__}: inverse)"
+
+
+class OwnError(Exception):
+    """An exception of a script's own."""
+
+
+def test_exceptions_of_numbas_own_functions() -> None:
+    @kernel
+    def extreme(dst: Any, src: Any, params: Any) -> None:
+        dst[0, 0] = np.zeros(int(params[0])).max()
+
+    said = run(extreme, [RAMP], params=[0])
+    assert said.startswith("ValueError: zero-size array") and said.endswith(f" ({__file__}: extreme)")
+
+
+def test_exceptions_name_the_line() -> None:
+    @kernel
+    def failing(dst: Any, src: Any, params: Any) -> None:
+        if params[0] == 1:
+            raise ValueError("größer", 7)
+        if params[0] == 2:
+            raise OwnError("own")
+        raise OwnError
+
+    line = failing.py_func.__code__.co_firstlineno
+    for number, offset, text in ((1, 3, "ValueError: größer, 7"), (2, 5, "OwnError: own"), (3, 6, "OwnError")):
+        assert run(failing, [RAMP], params=[number]) == f"{text} ({__file__}:{line + offset})"
+
+
+def test_assertions() -> None:
+    space: dict[str, Any] = {}  # not of this file, whose assertions pytest makes its own
+    source = "def bounded(dst, src, params):\n    assert params[0] < 3, 'too much'\n"
+    exec(compile(source, "bounded.vpy", "exec"), space)
+    assert run(kernel(space["bounded"]), [RAMP], params=[4]) == "AssertionError: too much (bounded.vpy:2)"
+
+
+def test_messages_are_cut_to_the_buffer() -> None:
+    @kernel
+    def failing(dst: Any, src: Any, params: Any) -> None:
+        raise ValueError("üüüü")
+
+    compiled = failing.compile(BYTES)
+    exception = ctypes.c_void_p()
+    arguments = Call(None, 0, (ctypes.c_void_p * 2)(), (ctypes.c_int64 * 2)(), 0, 0, (ctypes.c_double * 1)(), 255)
+    assert Run(compiled.descriptor.run)(ctypes.byref(arguments), ctypes.byref(exception)) != 0
+    for size, text in ((16, "ValueError: ü"), (17, "ValueError: üü"), (18, "ValueError: üü"), (1, "")):
+        assert message(compiled, exception, size) == text
+
+
+# Errors.
+
+
+def no_name(dst: Any, src: Any, params: Any) -> None:
+    x = 3
+    dst[0, 0] = undefined + x  # type: ignore[name-defined]  # noqa: F821
+
+
+def no_attribute(dst: Any, src: Any, params: Any) -> None:
+    x = 3
+    dst[0, 0] = src[0].colour + x
+
+
+def no_number(dst: Any, src: Any, params: Any) -> None:
+    x = 3
+    dst[0, x] = "white"
+
+
+def no_sum(dst: Any, src: Any, params: Any) -> None:
+    x = 3
+    dst[0, x] = src[0][0, 0] + "white"
+
+
+def no_parameter(dst: Any, src: Any, params: Any) -> None:
+    x = 3
+    dst[0, x] = params[5]
+
+
+def no_output(dst: Any, src: Any, params: Any) -> None:
+    x = 3
+    src[0][0, x] = 1
+
+
+def no_column(dst: Any, src: Any, params: Any) -> None:
+    x = 3
+    dst[:, x] = src[0][:, 0]
+
+
+def no_scalar(dst: Any, src: Any, params: Any) -> None:
+    x = 3
+    dst[0, x] = np.clip(src[0][0, 0], 16, 235)
+
+
+def no_constant(dst: Any, src: Any, params: Any) -> None:
+    x = 3
+    raise ValueError("too much", params[0] + x)
+
+
+@pytest.mark.parametrize(
+    ("function", "said"),
+    [
+        (no_name, "name 'undefined' is not defined"),
+        (no_attribute, "Unknown attribute 'colour' of type Plane(uint8)"),
+        (no_number, "a pixel of the output is a number, not "),
+        (no_sum, "No implementation of function add found for signature: add(float32, Literal[str](white))"),
+        (no_parameter, "tuple index out of range"),
+        (no_output, "No implementation of function setitem found for signature: setitem(Plane(uint8)"),
+        (no_column, "the output takes dst[y, x] = number, dst[y] = row or dst[:] = plane"),
+        (no_scalar, "No implementation of function clip found for signature: clip(float32, Literal[int](16), "),
+        (no_constant, "an exception in a kernel takes only constants"),
+    ],
+)
+def test_compile_errors_are_one_line_that_names_the_place(function: Any, said: str) -> None:
+    with pytest.raises(KernelError) as error:
+        kernel(function).compile(BYTES)
+    text = str(error.value)
+    assert text.startswith(f"{__file__}:{function.__code__.co_firstlineno + 2}: {function.__name__}: ")
+    assert said in text and "\n" not in text and len(text) < 300
+
+
+def test_python_is_refused() -> None:
+    @kernel
+    def talking(dst: Any, src: Any, params: Any) -> None:
+        print(params[0])
+
+    with pytest.raises(KernelError, match="talking: it uses Python objects, as print does"):
+        talking.compile(BYTES)
+
+
+def test_only_functions_of_three_become_kernels() -> None:
+    with pytest.raises(KernelError, match=r"test_kernels_compile.py:\d+: the function must be \w*\(dst, src, params\)"):
+
+        @kernel
+        def short(dst: Any, src: Any) -> None: ...
+
+    with pytest.raises(KernelError, match="must be"):
+        kernel(lambda dst, src, *params: None)
+    with pytest.raises(TypeError, match="is made of a Python function, not of 3"):
+        kernel(3)  # type: ignore[call-overload]
+    with pytest.raises(ValueError, match="error_model must be numpy or python, not 'c'"):
+        kernel(error_model="c")
+    with pytest.raises(ValueError, match=r"1\.\.\.64 planes at a time, not 65"):
+        Signature(Sample.BYTE, Sample.BYTE, 65, 0)
+
+
+def test_without_numba_the_message_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(KernelError, match=re.escape('pip install "vapoursynth-vdiff[kernels]"')):
+        kernel(no_name)
+    with pytest.raises(KernelError, match="numba"):
+        compile_diffusivity(lambda s2: s2)
+
+
+# Diffusivities.
+
+
+def row_of(compiled: Compiled, values: Any) -> Any:
+    out = np.full(values.size + 1, PADDING, np.float32)
+    function = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64)(compiled.descriptor.run)
+    function(out.ctypes.data, values.ctypes.data, values.size)
+    assert out[-1] == PADDING
+    return out[:-1]
+
+
+def rational(s2: float) -> float:
+    return 1 / (1 + s2 / (6.0 * 6.0))
+
+
+def test_diffusivity(rng: np.random.Generator) -> None:
+    compiled = compile_diffusivity(rational)
+    for count in (0, 1, 1000):
+        s2 = (rng.random(count) * 255**2).astype(np.float32)
+        assert np.array_equal(row_of(compiled, s2), 1 / (1 + s2 / np.float32(36)))
+    assert compiled.descriptor.magic == b"vdiff g 1"
+    assert (compiled.descriptor.sources, compiled.descriptor.params) == (0, 0)
+    s2 = np.linspace(0, 300, 50, dtype=np.float32)
+    assert np.allclose(row_of(compile_diffusivity(lambda s2: math.exp(-s2 / 100)), s2), np.exp(-s2 / 100), rtol=1e-6)
+
+
+@on_x86
+def test_diffusivity_is_vectorised_in_single_precision() -> None:
+    assembly = kernel_compiler.compile_row(
+        kernels.plain_function(rational, "s2"), kernel(no_name)._options
+    ).library.get_asm_str()
+    assert re.search(r"\bv?divps\b", assembly) and not re.search(r"\bv?div[ps]d\b", assembly)
+
+
+def test_what_a_diffusivity_cannot_be() -> None:
+    def raising(s2: float) -> float:
+        if s2 < 0:
+            raise ValueError("negative")
+        return s2
+
+    with pytest.raises(KernelError, match=f"{__file__}.*a function of a number cannot raise an exception"):
+        compile_diffusivity(raising)
+    with pytest.raises(KernelError, match=r"must be <lambda>\(s2\)"):
+        compile_diffusivity(lambda: 1)  # type: ignore[arg-type,misc]
+    with pytest.raises(KernelError, match="add"):
+        compile_diffusivity(lambda s2: s2 + "a")  # type: ignore[operator]
+    # An error that nobody foresaw must show in the picture rather than pass for a result.
+    table = (1.0, 0.5)
+    assert np.isnan(
+        row_of(compile_diffusivity(lambda s2: table[int(s2)]), np.array([0, 1, 7], np.float32))
+    ).tolist() == [0, 0, 1]
+
+
+# What is kept on disk.
+
+SCRIPT = """
+    import sys
+    sys.path[:0] = {paths!r}
+    import numpy as np
+    import vs_vdiff
+    from vs_vdiff.kernel_layout import Sample, Signature
+    from test_kernels_compile_script import GAIN, double
+    HELPED = {helped}
+
+    @vs_vdiff.kernel({options})
+    def scale(dst, src, params):
+        for y in range(dst.shape[0]):
+            for x in range(dst.shape[1]):
+                dst[y, x] = {expression}
+
+    from vs_vdiff import kernel_cache
+    compiled = scale.compile(Signature(Sample.BYTE, Sample.BYTE, 1, 0))
+    is_compiled = "numba" in sys.modules
+    import ctypes
+    from vs_vdiff.kernel_layout import Call, Run
+    a, b = (np.full((1, 1), 10, np.uint8) for _ in range(2))
+    call = Call(b.ctypes.data, 1, (ctypes.c_void_p * 1)(a.ctypes.data), (ctypes.c_int64 * 1)(1), 1, 1, None, 255)
+    assert Run(compiled.descriptor.run)(ctypes.byref(call), ctypes.byref(ctypes.c_void_p())) == 0
+    print(b[0, 0], "compiled" if is_compiled else "found")
+"""
+HELPER = """
+    GAIN = {gain}
+    def double(value):
+        return value
+"""
+
+
+class Scripts:
+    """A script with a kernel, in processes of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.cache = folder, folder / "cache"
+        self.values = {"expression": "src[0][y, x] * 2", "options": "", "helped": "1", "gain": "2"}
+
+    def start(self, **changes: str) -> subprocess.Popen[str]:
+        self.values |= changes
+        values = self.values | {"paths": [str(ROOT), str(self.folder)]}
+        (self.folder / "script.py").write_text(textwrap.dedent(SCRIPT).format(**values))
+        (self.folder / "test_kernels_compile_script.py").write_text(textwrap.dedent(HELPER).format(**values))
+        environment = os.environ | {"NUMBA_CACHE_DIR": str(self.cache), "PYTHONDONTWRITEBYTECODE": "1"}
+        return subprocess.Popen(
+            [sys.executable, self.folder / "script.py"],
+            env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+
+    def run(self, **changes: str) -> str:
+        return self.end(self.start(**changes))
+
+    @staticmethod
+    def end(process: subprocess.Popen[str]) -> str:
+        out, errors = process.communicate()
+        assert process.returncode == 0, errors
+        return out.strip()
+
+    @property
+    def files(self) -> list[Path]:
+        return sorted((self.cache / "vdiff").iterdir())
+
+
+@pytest.fixture
+def scripts(tmp_path: Path) -> Scripts:
+    return Scripts(tmp_path)
+
+
+def test_the_second_process_finds_the_code_without_numba(scripts: Scripts) -> None:
+    assert scripts.run() == "20 compiled"
+    assert scripts.run() == "20 found"
+    assert scripts.run(expression="src[0][y, x] * 3") == "30 compiled"
+    assert scripts.run(options="boundscheck=True") == "30 compiled"
+    assert scripts.run(expression="src[0][y, x] * 2", options="") == "20 found"
+    assert len(scripts.files) == 3
+
+
+def test_code_that_needs_numbas_runtime_is_found_too(scripts: Scripts) -> None:
+    expression = "np.full(3, 2 * src[0][y, x]).sum()"
+    assert scripts.run(expression=expression) == "60 compiled"
+    assert scripts.run() in ("60 found", "60 compiled")
+    assert len(scripts.files) == 1
+
+
+def test_processes_at_once(scripts: Scripts) -> None:
+    processes = [scripts.start() for _ in range(3)]
+    assert [scripts.end(process) for process in processes] == ["20 compiled"] * 3 or len(scripts.files) == 1
+    assert scripts.run() == "20 found"
+    assert len(scripts.files) == 1
+
+
+@pytest.mark.parametrize("damage", ["empty", "cut", "changed", "header"])
+def test_damaged_files_are_replaced(scripts: Scripts, damage: str) -> None:
+    scripts.run()
+    (file,) = scripts.files
+    data = bytearray(file.read_bytes())
+    data[{"changed": -100, "header": 3}.get(damage, 0)] ^= 1
+    file.write_bytes({"empty": b"", "cut": bytes(data[:-7])}.get(damage, bytes(data)))
+    assert scripts.run() == "20 compiled"
+    assert scripts.run() == "20 found"
+
+
+def test_a_folder_that_cannot_be_written(scripts: Scripts) -> None:
+    scripts.cache.write_text("a file, where no folder can be made")
+    assert [scripts.run(), scripts.run()] == ["20 compiled"] * 2
+
+
+def fingerprint(function: Callable[..., Any], *circumstances: object) -> str | None:
+    return kernel_cache.fingerprint(function, *circumstances)  # type: ignore[arg-type]
+
+
+def test_what_the_fingerprint_tells_apart() -> None:
+    def make(inner: Any, outer: Any = None) -> Callable[[], Any]:
+        def helper() -> Any:
+            return outer
+
+        return lambda: (inner, helper(), module.GAIN, np.pi, math.exp)
+
+    module = type(math)("settings")
+    module.GAIN = 1  # type: ignore[attr-defined]
+    array = np.arange(3.0)
+    values: list[Any] = [1, 2, 1.0, np.float32(1), np.float64(1), True, "1", (1, 2), (1, (2.5, None)), array, array + 1]
+    values += [np.arange(3), max, min, np.sin, np.cos, math, operator, operator.add, 0.0, -0.0, int, OwnError]
+    prints = [fingerprint(make(value)) for value in values]
+    assert None not in prints and len(set(prints)) == len(values)
+    assert prints == [fingerprint(make(value)) for value in values]
+    assert fingerprint(make(1, 2)) != fingerprint(make(1, 3))
+    assert fingerprint(make(1), "double") != prints[0]
+    module.GAIN = 2  # type: ignore[attr-defined]
+    assert fingerprint(make(1)) != prints[0]
+    for unknown in ([1], {1: 2}, SimpleNamespace(), Path, object()):
+        assert fingerprint(make(unknown)) is None
+
+
+def test_the_fingerprint_knows_the_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = fingerprint(no_name)
+    monkeypatch.setenv("NUMBA_ENABLE_AVX", "0")
+    assert fingerprint(no_name) != before
+    monkeypatch.undo()
+    assert fingerprint(no_name) == before
+    monkeypatch.setattr(importlib.metadata, "version", lambda name: "0")
+    assert fingerprint(no_name) != before
+    monkeypatch.undo()
+    monkeypatch.setattr(llvmlite.binding, "get_host_cpu_name", lambda: "i386")
+    assert fingerprint(no_name) != before
+
+
+def test_a_changed_global_is_seen_in_the_same_process() -> None:
+    settings = {"gain": 2}
+    space: dict[str, Any] = {"gain": 2}
+    source = "def scaled(dst, src, params):\n    dst[0, 0] = src[0][0, 1] * gain\n"
+    exec(source, space)
+    scaled = kernel(space["scaled"])
+    assert run(scaled, [RAMP])[0, 0] == 20 * settings["gain"]
+    space["gain"] = 3
+    assert run(scaled, [RAMP])[0, 0] == 60
+
+
+def test_old_files_make_room(cache: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
+    monkeypatch.setattr(kernel_cache, "MOST_FILES", 4)
+    for name in "abcdef":
+        kernel_cache.write(name, b"code", ("symbol",))
+        os.utime(tmp_path / "vdiff" / name, (ord(name), ord(name)))
+    assert sorted(path.name for path in (tmp_path / "vdiff").iterdir()) == ["c", "d", "e", "f"]
+    assert kernel_cache.read("f") == (b"code", ("symbol",))
+    assert kernel_cache.read("a") is None
+    (tmp_path / "vdiff" / "f").rename(tmp_path / "vdiff" / "g")
+    assert kernel_cache.read("g") is None, "a file under another's name is not that one's"
+
+
+# What is in memory.
+
+
+def collect() -> int:
+    """Unload what nobody uses. Give the number of what is left."""
+    gc.collect()
+    kernels.sweep()
+    return len(kernels.loaded)
+
+
+def fresh(value: int) -> Compiled:
+    """Compile a kernel that no other test has."""
+
+    @kernel
+    def constant(dst: Any, src: Any, params: Any) -> None:
+        dst[0, 0] = value
+
+    return constant.compile(BYTES)
+
+
+def test_the_ticket() -> None:
+    compiled = ghost.compile(BYTES)
+    descriptor, ticket = compiled.descriptor, compiled.ticket
+    assert len(ticket) == 40 and ticket[:16] == b"vdiff kernel 1\0\0"
+    address, process, checksum = (int.from_bytes(ticket[i : i + 8], "little") for i in (16, 24, 32))
+    assert address == ctypes.addressof(descriptor) == descriptor.self
+    assert process == os.getpid()
+    value = 0xCBF29CE484222325
+    for byte in ticket[:32]:
+        value = ((value ^ byte) * 0x100000001B3) & 0xFFFFFFFFFFFFFFFF
+    assert checksum == value
+    assert descriptor.size == ctypes.sizeof(Descriptor) == 64
+    assert (descriptor.sources, descriptor.params, descriptor.src_type, descriptor.dst_type) == (2, 1, 0, 0)
+    # As the native plugin declares it.
+    names = ("magic", "self", "size", "users", "sources", "params", "src_type", "dst_type", "run", "describe")
+    assert [getattr(Descriptor, name).offset for name in names] == [0, 16, 24, 28, 32, 36, 40, 44, 48, 56]
+
+
+def test_the_same_function_is_compiled_once() -> None:
+    assert fresh(1) is not fresh(2)
+    one, same = fresh(1), fresh(1)
+    assert one is same
+    assert ghost.compile(BYTES) is ghost.compile(BYTES)
+    assert ghost.compile(BYTES) is not ghost.compile(Signature(Sample.BYTE, Sample.WORD, 2, 1))
+
+
+def test_code_lives_as_long_as_it_is_used() -> None:
+    before = collect()
+    compiled = fresh(3)
+    descriptor = compiled.descriptor
+    descriptor.users += 1  # as a node does
+    del compiled
+    assert collect() == before + 1
+    again = fresh(3)
+    assert again.descriptor is descriptor, "code that is in use is used again"
+    assert call(again, [RAMP, RAMP], Sample.BYTE, [0])[0, 0] == 3
+    descriptor.users -= 1
+    assert collect() == before + 1
+    del again
+    assert collect() == before
+    assert descriptor.self == 0 and descriptor.magic == b"", "an old ticket is found out"
+    assert call(fresh(3), [RAMP, RAMP], Sample.BYTE, [0])[0, 0] == 3
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="reads Linux's memory figures")
+def test_a_thousand_kernels_leave_nothing() -> None:
+    def resident() -> int:
+        return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGESIZE")
+
+    before = collect()
+    for i in range(1200):
+        compiled = fresh(4)
+        assert compiled.descriptor.self
+        del compiled
+        if i == 200:
+            start = resident()
+    assert collect() == before
+    assert resident() - start < 2 << 20
+
+
+def test_everything_is_offered_by_the_package() -> None:
+    assert vs_vdiff.kernel is kernel and vs_vdiff.KernelError is KernelError
+    assert set(kernels.__all__) <= set(vs_vdiff.__all__)

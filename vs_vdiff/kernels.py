@@ -1,0 +1,349 @@
+"""Kernels of one's own: Python functions, compiled to native code that `core.vdiff.Kernel` runs without Python.
+
+A compiled function is handed to the native plugin as a ticket: the address of its descriptor, which the plugin checks,
+together with the process and a checksum. Its code stays in memory as long as Python knows the function or the plugin
+uses it, as the descriptor's `users` tells.
+"""
+
+import ctypes
+import importlib.util
+import inspect
+import os
+import threading
+import weakref
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from types import FunctionType
+from typing import TYPE_CHECKING, Any, overload
+
+from vs_vdiff.kernel_layout import (
+    DESCRIBE_ENTRY,
+    ENTRY,
+    KERNEL_MAGIC,
+    ROW_MAGIC,
+    Descriptor,
+    KernelError,
+    Sample,
+    Signature,
+)
+
+if TYPE_CHECKING:
+    import vapoursynth as vs
+
+__all__ = ["Compiled", "Kernel", "KernelError", "compile_diffusivity", "kernel"]
+
+ERROR_MODELS = ("numpy", "python")
+VARIADIC = inspect.CO_VARARGS | inspect.CO_VARKEYWORDS | inspect.CO_GENERATOR | inspect.CO_COROUTINE
+
+
+class Compiled:
+    """A function in native code. While there is this object, its ticket is valid."""
+
+    def __init__(self, loaded: "Loaded") -> None:
+        self._loaded = loaded
+
+    @property
+    def descriptor(self) -> Descriptor:
+        """What the native plugin sees."""
+        return self._loaded.descriptor
+
+    @property
+    def ticket(self) -> bytes:
+        """What the native plugin is given: magic, address, process, checksum."""
+        text = bytes(self.descriptor)[:16]
+        text += ctypes.addressof(self.descriptor).to_bytes(8, "little") + os.getpid().to_bytes(8, "little")
+        return text + fnv1a(text).to_bytes(8, "little")
+
+
+def fnv1a(text: bytes) -> int:
+    """Compute the 64-bit FNV-1a hash."""
+    value = 0xCBF29CE484222325
+    for byte in text:
+        value = (value ^ byte) * 0x100000001B3 % 2**64
+    return value
+
+
+# What is in memory.
+
+
+@dataclass
+class Loaded:
+    """Object code in memory, and its descriptor."""
+
+    engine: Any
+    descriptor: Descriptor
+    owner: weakref.ref[Compiled] | None = None
+
+
+lock = threading.RLock()
+loaded: list[Loaded] = []
+by_fingerprint: weakref.WeakValueDictionary[str, Compiled] = weakref.WeakValueDictionary()
+# Never freed, so that a ticket that outlived its kernel is found out instead of read from memory that is gone; at most
+# one per function.
+descriptors: dict[str, Descriptor] = {}
+
+
+def sweep() -> None:
+    """Unload the code that neither Python nor the native plugin uses."""
+    for one in list(loaded):
+        if one.owner is not None and one.owner() is None and one.descriptor.users == 0:
+            loaded.remove(one)
+            one.descriptor.magic = b""
+            one.descriptor.self = 0
+            one.engine.close()
+
+
+def load(code: bytes, externals: Sequence[str], descriptor: Descriptor) -> Compiled:
+    """Load object code and complete its descriptor.
+
+    Args:
+        code: An object file with the functions `ENTRY` and, for a kernel, `DESCRIBE_ENTRY`.
+        externals: The symbols that it needs.
+        descriptor: All of the descriptor that is known before.
+
+    Raises:
+        KernelError: Nothing in this process provides one of the symbols.
+    """
+    import llvmlite.binding as llvm
+
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+    if any(llvm.address_of_symbol(name) is None for name in externals):
+        from vs_vdiff import kernel_compiler  # numba's run-time library is among its symbols
+
+        kernel_compiler.provide_runtime()
+    # LLVM ends the process when a symbol is missing.
+    if missing := [name for name in externals if llvm.address_of_symbol(name) is None]:
+        raise KernelError(f"the kernel uses what cannot be called from native code: {', '.join(missing)}")
+    triple = llvm.get_process_triple()
+    # An engine of its own, because only a whole engine gives its memory back.
+    engine = llvm.create_mcjit_compiler(
+        llvm.parse_assembly(f'target triple = "{triple}"'), llvm.Target.from_triple(triple).create_target_machine()
+    )
+    engine.add_object_file(llvm.ObjectFileRef.from_data(code))
+    engine.finalize_object()
+    descriptor.self = ctypes.addressof(descriptor)
+    descriptor.size = ctypes.sizeof(Descriptor)
+    descriptor.run = engine.get_function_address(ENTRY)
+    if descriptor.magic == KERNEL_MAGIC.rstrip(b"\0"):
+        descriptor.describe = engine.get_function_address(DESCRIBE_ENTRY)
+    one = Loaded(engine, descriptor)
+    compiled = Compiled(one)
+    one.owner = weakref.ref(compiled)
+    loaded.append(one)
+    return compiled
+
+
+# What is compiled.
+
+
+def require_numba() -> None:
+    for name in ("numba", "llvmlite"):
+        if importlib.util.find_spec(name) is None:
+            raise KernelError(
+                'kernels are compiled by numba, which is missing: pip install "vapoursynth-vdiff[kernels]"'
+            )
+
+
+def obtain(
+    function: FunctionType, options: dict[str, Any], signature: Signature | None, own: dict[Any, Compiled]
+) -> Compiled:
+    """Find a function's code in memory or on disk, or compile it.
+
+    Args:
+        function: The function.
+        options: How to compile it.
+        signature: That of a kernel; None for a function of a number.
+        own: The code of functions that have no fingerprint.
+    """
+    from vs_vdiff import kernel_cache
+
+    with lock:
+        sweep()
+        name = kernel_cache.fingerprint(function, sorted(options.items()), signature)
+        known = own.get(signature) if name is None else by_fingerprint.get(name)
+        if known is not None:
+            return known
+        descriptor = Descriptor() if name is None else descriptors.setdefault(name, Descriptor())
+        if descriptor.self:  # a kernel without an owner that is still in use
+            compiled = adopt(descriptor)
+        else:
+            found = None if name is None else kernel_cache.read(name)
+            if found is None:
+                from vs_vdiff import kernel_compiler
+
+                made = (
+                    kernel_compiler.compile_row(function, options)
+                    if signature is None
+                    else kernel_compiler.compile_kernel(function, signature, options)
+                )
+                found = made.code, made.externals
+                if name is not None and made.is_portable:
+                    kernel_cache.write(name, *found)
+            descriptor.magic = ROW_MAGIC if signature is None else KERNEL_MAGIC
+            if signature is not None:
+                descriptor.sources, descriptor.params = signature.sources, signature.params
+                descriptor.src_type, descriptor.dst_type = signature.src, signature.dst
+            compiled = load(*found, descriptor)
+        if name is None:
+            own[signature] = compiled
+        else:
+            by_fingerprint[name] = compiled
+        return compiled
+
+
+def adopt(descriptor: Descriptor) -> Compiled:
+    """Own code again that only the native plugin used."""
+    for one in loaded:
+        if one.descriptor is descriptor:
+            compiled = Compiled(one)
+            one.owner = weakref.ref(compiled)
+            return compiled
+    raise AssertionError("a descriptor without code")
+
+
+class Kernel:
+    """A Python function that computes a plane, at home in the filter graph; made by `kernel`."""
+
+    def __init__(self, function: FunctionType, options: dict[str, Any]) -> None:
+        self.py_func = function
+        self.__name__, self.__doc__, self.__wrapped__ = function.__name__, function.__doc__, function
+        self._options = options
+        self._own: dict[Any, Compiled] = {}
+
+    def compile(self, signature: Signature) -> Compiled:
+        """Compile the function, unless that was done before, in this process or another.
+
+        Raises:
+            KernelError: It cannot be compiled; the message names the line.
+        """
+        require_numba()
+        return obtain(self.py_func, self._options, signature, self._own)
+
+    def __call__(
+        self,
+        clips: "vs.VideoNode | Sequence[vs.VideoNode]",
+        lags: int | Sequence[int] = 0,
+        params: Sequence[float] | Sequence[Sequence[float]] = (),
+        *,
+        planes: int | Sequence[int] | None = None,
+        format: int | None = None,
+        scenechange: bool = True,
+    ) -> "vs.VideoNode":
+        """Run the function on every frame.
+
+        Args:
+            clips: One to eight clips of one size, of 8 bits, of 9 to 16 bits, or float.
+            lags: How many frames back to look; the function's `src` holds all of the first clip's frames in this order,
+                then those of the second clip.
+            params: The function's `params`, or a sequence of them for each plane.
+            planes: The planes to process [all]; the others are those of the first clip.
+            format: The id of the output's format [that of the first clip].
+            scenechange: Do not look past a frame that begins a scene.
+
+        Raises:
+            KernelError: The function cannot be compiled for these clips.
+            vapoursynth.Error: The filter refuses an argument.
+        """
+        import vapoursynth as vs
+
+        nodes = [clips] if isinstance(clips, vs.VideoNode) else list(clips)
+        lags = [lags] if isinstance(lags, int) else list(lags)
+        each = [list(one) if isinstance(one, Sequence) else [one] for one in params]
+        count = len(each[0]) if each and isinstance(params[0], Sequence) else len(each)
+        if not nodes or nodes[0].format is None:
+            raise ValueError("a kernel needs at least one clip, of constant format")
+        result = nodes[0].format if format is None else vs.core.get_video_format(format)
+        compiled = self.compile(Signature(sample_of(nodes[0].format), sample_of(result), len(nodes) * len(lags), count))
+        numbers = [number for numbers in each for number in numbers]
+        optional = {"params": numbers or None, "planes": planes, "format": format}
+        return vs.core.vdiff.Kernel(
+            nodes,
+            compiled.ticket,
+            lags=lags,
+            scenechange=scenechange,
+            **{key: value for key, value in optional.items() if value is not None},
+        )
+
+
+def sample_of(format: Any) -> Sample:
+    """Tell as what kernels see a format's samples; half is handed over as float32."""
+    if format.sample_type.name == "FLOAT":
+        return Sample.SINGLE
+    return Sample.BYTE if format.bits_per_sample == 8 else Sample.WORD
+
+
+@overload
+def kernel(function: Callable[..., None], /) -> Kernel: ...
+@overload
+def kernel(
+    *, boundscheck: bool = ..., error_model: str = ..., fastmath: bool | set[str] = ...
+) -> Callable[[Callable[..., None]], Kernel]: ...
+def kernel(
+    function: Callable[..., None] | None = None,
+    /,
+    *,
+    boundscheck: bool = False,
+    error_model: str = "numpy",
+    fastmath: bool | set[str] = False,
+) -> Kernel | Callable[[Callable[..., None]], Kernel]:
+    """Make a kernel of a function `f(dst, src, params)`, compiled when it is called with clips.
+
+    The function computes a plane, every pixel of it: `dst[y, x] = …` from `src[i][y, x]` and `params[j]`. Those are
+    `float32` at every format, in the format's own values (0...255 at 8 bit), and so is what is computed of them and of
+    numbers written in the function. What is stored in an integer format is rounded and clamped to 0...`dst.peak`; NaN
+    becomes 0. Planes have `shape`, `height` and `width`. Rows and planes can be taken as a whole: `src[i][y, :]` and
+    `src[i][:, :]` are float32 arrays, copies; `dst[y] = row` and `dst[:] = plane` store them.
+
+    A negative constant as index counts from the end. Any other index beyond the plane is an error with `boundscheck`,
+    and without it reads or destroys other memory: switch it on while a kernel is new. Write the neighbour before the
+    first pixel as `src[i][y, x - 1 if x > 0 else 0]`: with `max(x - 1, 0)` the loop is not vectorised.
+
+    Args:
+        function: The function.
+        boundscheck: Check indices; an `IndexError` fails the frame.
+        error_model: `numpy`: a division by zero gives infinity or NaN. `python`: it raises ZeroDivisionError.
+        fastmath: Let the compiler reorder arithmetic. The result then differs from CPU to CPU.
+
+    Raises:
+        KernelError: numba is not installed.
+    """
+    if error_model not in ERROR_MODELS:
+        raise ValueError(f"error_model must be numpy or python, not {error_model!r}")
+    require_numba()
+    options = {
+        "nopython": True,
+        "boundscheck": bool(boundscheck),
+        "error_model": error_model,
+        "fastmath": sorted(fastmath) if isinstance(fastmath, set) else bool(fastmath),
+    }
+
+    def decorate(function: Callable[..., None]) -> Kernel:
+        return Kernel(plain_function(function, "dst", "src", "params"), options)
+
+    return decorate if function is None else decorate(function)
+
+
+def plain_function(function: Any, *parameters: str) -> FunctionType:
+    """Take a Python function of so many parameters out of what numba made of it."""
+    function = getattr(function, "py_func", function)
+    if not isinstance(function, FunctionType):
+        raise TypeError(f"a kernel is made of a Python function, not of {function!r}")
+    code = function.__code__
+    if code.co_argcount != len(parameters) or code.co_kwonlyargcount or code.co_flags & VARIADIC:
+        wanted = f"{function.__name__}({', '.join(parameters)})"
+        raise KernelError(f"{code.co_filename}:{code.co_firstlineno}: the function must be {wanted}")
+    return function
+
+
+def compile_diffusivity(function: Callable[[float], float]) -> Compiled:
+    """Compile a diffusivity g(s²) for `core.vdiff.Diffuse`: a number of the squared gradient, on the 8-bit scale.
+
+    It is computed in float32, several pixels at a time where it has no branches.
+
+    Raises:
+        KernelError: It cannot be compiled, or it raises an exception of its own.
+    """
+    require_numba()
+    options = {"nopython": True, "boundscheck": False, "error_model": "numpy", "fastmath": False}
+    return obtain(plain_function(function, "s2"), options, None, {})
