@@ -26,6 +26,7 @@ from typing import Any
 import llvmlite.binding
 import numpy as np
 import pytest
+import vapoursynth as vs
 
 import vs_vdiff
 from vs_vdiff import kernel_cache, kernels
@@ -398,7 +399,7 @@ def helped_exp(value: float) -> float:
 
 def test_exp() -> None:
     x = everywhere()
-    with np.errstate(over="ignore", under="ignore"):
+    with np.errstate(all="ignore"):
         exact = np.exp(x.astype(np.float64))
         expected = exact.astype(np.float32)
     result = run(scalar_exp, [x])
@@ -681,6 +682,90 @@ def test_without_numba_the_message_says_how_to_get_it(monkeypatch: pytest.Monkey
         compile_diffusivity(lambda s2: s2)
 
 
+# Calls with clips.
+
+
+def clip_of(core: Any, format: int = vs.GRAY8) -> Any:
+    color = [9] * core.get_video_format(format).num_planes
+    return core.std.BlankClip(width=16, height=8, format=format, length=3, color=color)
+
+
+@kernel
+def add(dst: Any, src: Any, params: Any) -> None:
+    for y in range(dst.shape[0]):
+        for x in range(dst.shape[1]):
+            dst[y, x] = src[0][y, x] + params[0]
+
+
+@pytest.mark.parametrize(
+    ("params", "stored"),
+    [
+        (2, [11, 11, 11]),
+        ([2.4], [11, 11, 11]),
+        (np.array([2]), [11, 11, 11]),
+        ([np.float32(2)], [11, 11, 11]),
+        ([[1], [2], [3]], [10, 11, 12]),
+        ([(1,), np.array([2])], [10, 11, 11]),
+        (np.array([[1], [2]]), [10, 11, 11]),
+        (iter([[5]]), [14, 14, 14]),
+    ],
+)
+def test_parameters_of_all_planes_or_of_each(core: Any, params: Any, stored: list[int]) -> None:
+    frame = add(clip_of(core, vs.YUV444P8), params=params).get_frame(0)
+    assert [np.asarray(frame[plane])[0, 0] for plane in range(3)] == stored
+
+
+def test_clips_and_lags_of_any_sequence(core: Any) -> None:
+    clip = clip_of(core)
+    sequences: list[Any] = [([clip], (0, 1)), ((clip for _ in range(2)), 0), ([clip], np.array([0, -1]))]
+    for clips, lags in sequences:
+        assert np.asarray(ghost(clips, lags, 0.5).get_frame(1)[0])[0, 0] == 9
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "said"),
+    [
+        ({"clips": []}, ValueError, "clips must be 1...8 clips, got 0"),
+        ({"clips": "CCCCCCCCC"}, ValueError, "clips must be 1...8 clips, got 9"),
+        ({"clips": None}, TypeError, "clips must be video nodes, got None"),
+        ({"clips": "name"}, TypeError, "clips must be video nodes, got 'name'"),
+        ({"clips": ["C", 3]}, TypeError, "clips must be video nodes, got 3"),
+        ({"clips": ["C", "V"]}, ValueError, "clips must be of constant format, clips[1] is not"),
+        ({"lags": ()}, ValueError, "lags must be at least one number, got none"),
+        ({"lags": True}, TypeError, "lags must be integers, got True"),
+        ({"lags": [0, 1.0]}, TypeError, "lags must be integers, got 1.0"),
+        ({"lags": "01"}, TypeError, "lags must be integers, got '01'"),
+        ({"lags": range(65)}, ValueError, "a kernel reads 1...64 planes at a time, not 65"),
+        ({"params": "12"}, TypeError, "params must be numbers, got '12'"),
+        ({"params": ["1"]}, TypeError, "params must be numbers, got '1'"),
+        ({"params": [None]}, TypeError, "params must be numbers, got None"),
+        ({"params": [[1j]]}, TypeError, "params must be numbers, got 1j"),
+        ({"params": [[[1]]]}, TypeError, "params must be numbers, got [1]"),
+        ({"params": [1, [2]]}, TypeError, "params must be numbers or a sequence of them for each plane, not both"),
+        ({"params": [[1], [2]]}, ValueError, "params must be for at most 1 planes, got 2"),
+        ({"clips": "Y", "params": [[1], [2, 3]]}, ValueError, "params must be as many for each plane, got 1, 2"),
+        ({"params": [1] * 65}, ValueError, "a kernel takes 0...64 parameters, not 65"),
+        ({"params": []}, KernelError, "add: tuple index out of range"),
+        ({"format": 7}, ValueError, "format must be the id of a format, got 7"),
+        ({"format": -1}, ValueError, "format must be the id of a format, got -1"),
+        ({"format": "GRAY8"}, ValueError, "format must be the id of a format, got 'GRAY8'"),
+        ({"format": vs.GRAY32}, vs.Error, "Kernel: format must be"),
+        ({"lags": 101}, vs.Error, "Kernel: lags must be"),
+        ({"planes": 3}, vs.Error, "Kernel: planes"),
+    ],
+)
+def test_wrong_arguments(core: Any, arguments: Any, error: Any, said: str) -> None:
+    clip = clip_of(core)
+    named = {"C": clip, "Y": clip_of(core, vs.YUV444P8), "V": core.std.Splice([clip, clip_of(core, vs.GRAY16)], True)}
+    arguments = {"clips": "C", "params": [1]} | arguments
+    if isinstance(arguments["clips"], list) or arguments["clips"] in ("C", "Y", "C" * 9):
+        arguments["clips"] = [named.get(one, one) for one in arguments["clips"]]
+    with pytest.raises(error) as raised:
+        add(**arguments)
+    text = str(raised.value)
+    assert said in text and (text.startswith(("add: ", "a kernel ", "Kernel: ")) or error is KernelError), text
+
+
 # Diffusivities.
 
 
@@ -917,11 +1002,13 @@ def test_the_fingerprint_knows_the_compiler(monkeypatch: pytest.MonkeyPatch) -> 
     assert fingerprint(no_name) != before
     monkeypatch.undo()
     assert fingerprint(no_name) == before
-    monkeypatch.setattr(importlib.metadata, "version", lambda name: "0")
-    assert fingerprint(no_name) != before
-    monkeypatch.undo()
-    monkeypatch.setattr(llvmlite.binding, "get_host_cpu_name", lambda: "i386")
-    assert fingerprint(no_name) != before
+    for module, name in ((importlib.metadata, "version"), (llvmlite.binding, "get_host_cpu_name")):
+        with monkeypatch.context() as patch:
+            patch.setattr(module, name, lambda *_: "0")
+            kernel_cache.installed.cache_clear()
+            assert fingerprint(no_name) != before
+        kernel_cache.installed.cache_clear()
+    assert fingerprint(no_name) == before
 
 
 def test_a_changed_global_is_seen_in_the_same_process() -> None:

@@ -15,6 +15,7 @@ import platform
 import sys
 import tempfile
 from collections.abc import Iterator
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
@@ -50,13 +51,20 @@ def fingerprint(function: FunctionType, *circumstances: object) -> str | None:
 
 
 def toolchain() -> Iterator[object]:
-    yield sys.implementation.cache_tag, platform.machine(), sys.platform
-    for name in ("numba", "llvmlite", "numpy"):
-        yield metadata.version(name)
-    yield llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()
+    yield from installed()
     yield sorted(item for item in os.environ.items() if item[0].startswith("NUMBA_") and item[0] != "NUMBA_CACHE_DIR")
-    for module in ("kernel_compiler.py", "kernel_layout.py"):
-        yield hashlib.sha256((Path(__file__).parent / module).read_bytes()).hexdigest()
+
+
+@cache
+def installed() -> list[object]:
+    """List what stays as it is as long as the process runs."""
+    files = [Path(__file__).parent / name for name in ("kernel_compiler.py", "kernel_layout.py")]
+    return [
+        (sys.implementation.cache_tag, platform.machine(), sys.platform),
+        [metadata.version(name) for name in ("numba", "llvmlite", "numpy")],
+        (llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()),
+        [hashlib.sha256(file.read_bytes()).hexdigest() for file in files],
+    ]
 
 
 def describe_function(function: FunctionType, seen: set[int]) -> Iterator[object]:
@@ -169,11 +177,16 @@ def read(name: str) -> tuple[bytes, tuple[str, ...]] | None:
     """Find a kernel.
 
     Returns:
-        Its object code and the symbols that it needs; None where there is none, or only a damaged one.
+        Its object code and the symbols that it needs; None where there is none, or only a damaged one, or that of
+        another user, who could have written anything.
     """
     try:
-        data = (folder() / name).read_bytes()
+        with (folder() / name).open("rb") as file:
+            owner = os.fstat(file.fileno()).st_uid
+            data = file.read()
     except (OSError, RuntimeError):  # there is no home
+        return None
+    if hasattr(os, "geteuid") and owner not in (0, os.geteuid()):
         return None
     content = data[len(HEADER) + 32 :]
     if data[: len(HEADER) + 32] != HEADER + checksum(name, content):

@@ -8,6 +8,8 @@ __all__ = [
     "DESCRIBE_ENTRY",
     "ENTRY",
     "KERNEL_MAGIC",
+    "MAX_CLIPS",
+    "MAX_PARAMS",
     "MAX_SOURCES",
     "ROW_MAGIC",
     "VALUES_ENTRY",
@@ -28,7 +30,7 @@ DESCRIBE_ENTRY = "vdiff_describe"
 """And of the one that tells what an exception says."""
 VALUES_ENTRY = "vdiff_values"
 """And of the one that computes a diffusivity as it is, not clamped."""
-MAX_SOURCES = 64
+MAX_CLIPS, MAX_SOURCES, MAX_PARAMS = 8, 64, 64
 
 
 class KernelError(Exception):
@@ -55,8 +57,8 @@ class Signature:
     def __post_init__(self) -> None:
         if not 1 <= self.sources <= MAX_SOURCES:
             raise ValueError(f"a kernel reads 1...{MAX_SOURCES} planes at a time, not {self.sources}")
-        if self.params < 0:
-            raise ValueError(f"the number of parameters is negative: {self.params}")
+        if not 0 <= self.params <= MAX_PARAMS:
+            raise ValueError(f"a kernel takes 0...{MAX_PARAMS} parameters, not {self.params}")
 
 
 class Call(ctypes.Structure):

@@ -5,14 +5,16 @@ together with the process and a checksum. Its code stays in memory as long as Py
 uses it, as the descriptor's `users` tells.
 """
 
+import contextlib
 import ctypes
 import importlib.util
 import inspect
 import os
 import threading
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from numbers import Integral, Real
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, overload
 
@@ -20,6 +22,7 @@ from vs_vdiff.kernel_layout import (
     DESCRIBE_ENTRY,
     ENTRY,
     KERNEL_MAGIC,
+    MAX_CLIPS,
     ROW_MAGIC,
     VALUES_ENTRY,
     Descriptor,
@@ -80,9 +83,8 @@ class Loaded:
 lock = threading.RLock()
 loaded: list[Loaded] = []
 by_fingerprint: weakref.WeakValueDictionary[str, Compiled] = weakref.WeakValueDictionary()
-# Never freed, so that a ticket that outlived its kernel is found out instead of read from memory that is gone; at most
-# one per function.
-descriptors: dict[str, Descriptor] = {}
+# By fingerprint, or by an object where there is none.
+descriptors: dict[object, Descriptor] = {}
 
 
 def sweep() -> None:
@@ -97,6 +99,17 @@ def unload(one: Loaded) -> None:
     one.descriptor.magic = b""
     one.descriptor.self = 0
     one.engine.close()
+
+
+def new_descriptor() -> Descriptor:
+    """Make a descriptor that is never freed.
+
+    A ticket that outlived its kernel is found out, instead of read from memory that is gone; and while the interpreter
+    ends, frames may still be computed.
+    """
+    descriptor = Descriptor()
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(descriptor))
+    return descriptor
 
 
 def load(code: bytes, externals: Sequence[str], descriptor: Descriptor) -> Compiled:
@@ -170,7 +183,10 @@ def obtain(
         known = own.get(signature) if name is None else by_fingerprint.get(name)
         if known is not None:
             return known
-        descriptor = Descriptor() if name is None else descriptors.setdefault(name, Descriptor())
+        key = object() if name is None else name
+        if key not in descriptors:
+            descriptors[key] = new_descriptor()
+        descriptor = descriptors[key]
         if descriptor.self:  # a kernel without an owner that is still in use
             compiled = adopt(descriptor)
         else:
@@ -259,48 +275,112 @@ class Kernel:
 
     def __call__(
         self,
-        clips: "vs.VideoNode | Sequence[vs.VideoNode]",
-        lags: int | Sequence[int] = 0,
-        params: Sequence[float] | Sequence[Sequence[float]] = (),
+        clips: "vs.VideoNode | Iterable[vs.VideoNode]",
+        lags: int | Iterable[int] = 0,
+        params: float | Iterable[float] | Iterable[Iterable[float]] = (),
         *,
         planes: int | Sequence[int] | None = None,
         format: int | None = None,
         scenechange: bool = True,
     ) -> "vs.VideoNode":
-        """Run the function on every frame.
+        """Run the function on every plane of every frame.
+
+        Samples are in the format's own values: 0...255 at 8 bit, 0...65535 at 16 bit, 0...1 in float, where chroma is
+        -0.5...0.5. What the function stores is in the values of the output's format, `dst.peak` at most if that is of
+        integers; with another `format`, to scale is up to the function.
 
         Args:
-            clips: One to eight clips of one size, of 8 bits, of 9 to 16 bits, or float.
-            lags: How many frames back to look; the function's `src` holds all of the first clip's frames in this order,
-                then those of the second clip.
-            params: The function's `params`, or a sequence of them for each plane.
+            clips: One to eight clips of one size, color family and subsampling, all of 8 bits, all of 9 to 16 bits, or
+                all float. The output has the first one's length and properties.
+            lags: How many frames back to look, -100...100; a negative lag is a later frame. The function's `src` holds
+                all of the first clip's frames in this order, then those of the second clip, 64 planes of `[height,
+                width]` at most. Beyond its ends, a clip's first and last frames stand for those that are missing.
+            params: The function's `params`, at most 64 numbers, which become float32; or for each plane a sequence of
+                them, the last of which holds for the planes that remain.
             planes: The planes to process [all]; the others are those of the first clip.
-            format: The id of the output's format [that of the first clip].
-            scenechange: Do not look past a frame that begins a scene.
+            format: The id of the output's format [that of the first clip], of the same color family and subsampling.
+            scenechange: Do not look past a frame that begins a scene (`_SceneChangePrev`): the one nearest to the
+                wanted, on this side of the cut, stands for it.
 
         Raises:
             KernelError: The function cannot be compiled for these clips.
+            TypeError: An argument is not of the kind that it must be.
+            ValueError: It is of that kind, but out of its limits.
             vapoursynth.Error: The filter refuses an argument.
         """
         import vapoursynth as vs
 
-        nodes = [clips] if isinstance(clips, vs.VideoNode) else list(clips)
-        lags = [lags] if isinstance(lags, int) else list(lags)
-        each = [list(one) if isinstance(one, Sequence) else [one] for one in params]
-        count = len(each[0]) if each and isinstance(params[0], Sequence) else len(each)
-        if not nodes or nodes[0].format is None:
-            raise ValueError("a kernel needs at least one clip, of constant format")
-        result = nodes[0].format if format is None else vs.core.get_video_format(format)
-        compiled = self.compile(Signature(sample_of(nodes[0].format), sample_of(result), len(nodes) * len(lags), count))
-        numbers = [number for numbers in each for number in numbers]
-        optional = {"params": numbers or None, "planes": planes, "format": format}
+        nodes = self._clips([clips] if isinstance(clips, vs.VideoNode) else clips)
+        delays = self._lags(lags)
+        rows = self._params(params, nodes[0].format.num_planes)
+        result = nodes[0].format if format is None else self._format(format)
+        compiled = self.compile(
+            Signature(sample_of(nodes[0].format), sample_of(result), len(nodes) * len(delays), len(rows[0]))
+        )
+        numbers = [number for row in rows for number in row]
+        optional = {"params": numbers or None, "planes": planes, "format": None if format is None else result.id}
         return vs.core.vdiff.Kernel(
             nodes,
             compiled.ticket,
-            lags=lags,
+            lags=delays,
             scenechange=scenechange,
             **{key: value for key, value in optional.items() if value is not None},
         )
+
+    def _clips(self, clips: Any) -> list["vs.VideoNode"]:
+        import vapoursynth as vs
+
+        nodes = self._list("clips", "video nodes", clips)
+        for i, node in enumerate(nodes):
+            if not isinstance(node, vs.VideoNode):
+                raise TypeError(f"{self.__name__}: clips must be video nodes, got {node!r}")
+            if node.format is None or node.format.id == vs.NONE:
+                raise ValueError(f"{self.__name__}: clips must be of constant format, clips[{i}] is not")
+        if not 1 <= len(nodes) <= MAX_CLIPS:
+            raise ValueError(f"{self.__name__}: clips must be 1...{MAX_CLIPS} clips, got {len(nodes)}")
+        return nodes
+
+    def _format(self, format: Any) -> Any:
+        import vapoursynth as vs
+
+        with contextlib.suppress(TypeError, ValueError, OverflowError):
+            found = vs.core.get_video_format(format)
+            if found.id != vs.NONE:
+                return found
+        raise ValueError(f"{self.__name__}: format must be the id of a format, got {format!r}")
+
+    def _lags(self, lags: Any) -> list[int]:
+        numbers = self._list("lags", "integers", [lags] if isinstance(lags, int) else lags)
+        if not numbers:
+            raise ValueError(f"{self.__name__}: lags must be at least one number, got none")
+        for lag in numbers:
+            if isinstance(lag, bool) or not isinstance(lag, Integral):
+                raise TypeError(f"{self.__name__}: lags must be integers, got {lag!r}")
+        return [int(lag) for lag in numbers]
+
+    def _params(self, params: Any, planes: int) -> list[list[float]]:
+        """Give the parameters of each plane; one list if they are the same for all."""
+        rows = self._list("params", "numbers", [params] if isinstance(params, Real) else params)
+        if all(isinstance(number, Real) for number in rows):
+            return [[float(number) for number in rows]]
+        if any(isinstance(row, Real) for row in rows):
+            raise TypeError(f"{self.__name__}: params must be numbers or a sequence of them for each plane, not both")
+        rows = [self._list("params", "numbers", row) for row in rows]
+        for number in (number for row in rows for number in row):
+            if not isinstance(number, Real):
+                raise TypeError(f"{self.__name__}: params must be numbers, got {number!r}")
+        if len(rows) > planes:
+            raise ValueError(f"{self.__name__}: params must be for at most {planes} planes, got {len(rows)}")
+        if len({len(row) for row in rows}) > 1:
+            counts = ", ".join(str(len(row)) for row in rows)
+            raise ValueError(f"{self.__name__}: params must be as many for each plane, got {counts}")
+        rows += [rows[-1]] * (planes - len(rows))
+        return [[float(number) for number in row] for row in rows]
+
+    def _list(self, name: str, what: str, values: Any) -> list[Any]:
+        if isinstance(values, str | bytes) or not hasattr(values, "__iter__"):
+            raise TypeError(f"{self.__name__}: {name} must be {what}, got {values!r}")
+        return list(values)
 
 
 def sample_of(format: Any) -> Sample:
