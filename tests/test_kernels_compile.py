@@ -554,12 +554,13 @@ def test_without_numba_the_message_says_how_to_get_it(monkeypatch: pytest.Monkey
 # Diffusivities.
 
 
-def row_of(compiled: Compiled, values: Any) -> Any:
-    out = np.full(values.size + 1, PADDING, np.float32)
-    function = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64)(compiled.descriptor.run)
-    function(out.ctypes.data, values.ctypes.data, values.size)
-    assert out[-1] == PADDING
-    return out[:-1]
+def row_of(compiled: Compiled, values: Any, scale: float = 1) -> Any:
+    row = np.full(values.size + 1, PADDING, np.float32)
+    row[:-1] = values
+    function = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_float)(compiled.descriptor.run)
+    function(row.ctypes.data, values.size, scale)
+    assert row[-1] == PADDING
+    return row[:-1]
 
 
 def rational(s2: float) -> float:
@@ -571,6 +572,7 @@ def test_diffusivity(rng: np.random.Generator) -> None:
     for count in (0, 1, 1000):
         s2 = (rng.random(count) * 255**2).astype(np.float32)
         assert np.array_equal(row_of(compiled, s2), 1 / (1 + s2 / np.float32(36)))
+        assert np.array_equal(row_of(compiled, s2, 0.3), 1 / (1 + s2 * np.float32(0.3) / np.float32(36)))
     assert compiled.descriptor.magic == b"vdiff g 1"
     assert (compiled.descriptor.sources, compiled.descriptor.params) == (0, 0)
     s2 = np.linspace(0, 300, 50, dtype=np.float32)
@@ -579,10 +581,15 @@ def test_diffusivity(rng: np.random.Generator) -> None:
 
 @on_x86
 def test_diffusivity_is_vectorised_in_single_precision() -> None:
-    assembly = kernel_compiler.compile_row(
-        kernels.plain_function(rational, "s2"), kernel(no_name)._options
-    ).library.get_asm_str()
-    assert re.search(r"\bv?divps\b", assembly) and not re.search(r"\bv?div[ps]d\b", assembly)
+    assembly = row_instructions(rational)
+    assert re.search(r"\bv?divps\b", assembly) and re.search(r"\bv?minps\b", assembly)
+    assert not re.search(r"\bv?div[ps]d\b", assembly)
+
+
+def row_instructions(function: Any) -> str:
+    """Give the assembly of the plugin's entry to a diffusivity."""
+    assembly = str(kernel_compiler.compile_row(function, kernel(no_name)._options).library.get_asm_str())
+    return assembly.split("\nvdiff_entry:")[1].split("\nvdiff_values:")[0]
 
 
 def test_what_a_diffusivity_cannot_be() -> None:
@@ -597,11 +604,44 @@ def test_what_a_diffusivity_cannot_be() -> None:
         compile_diffusivity(lambda: 1)  # type: ignore[arg-type,misc]
     with pytest.raises(KernelError, match="add"):
         compile_diffusivity(lambda s2: s2 + "a")  # type: ignore[operator]
-    # An error that nobody foresaw must show in the picture rather than pass for a result.
-    table = (1.0, 0.5)
-    assert np.isnan(
-        row_of(compile_diffusivity(lambda s2: table[int(s2)]), np.array([0, 1, 7], np.float32))
-    ).tolist() == [0, 0, 1]
+
+
+PAIR, TABLE = (1.0, 0.5), np.array([1, 0.5], np.float32)
+
+
+@pytest.mark.parametrize(
+    ("function", "said"),
+    [
+        (lambda s2: 1.3 - s2 * 0.1, "(0) is 1.3"),
+        (lambda s2: 1 / s2, "(0) is inf"),
+        (lambda s2: s2 / s2, "(0) is nan"),
+        (lambda s2: 1.00001 if s2 == 4 else 1.0, "(4) is 1.00001"),
+        (lambda s2: 1 - s2 * 1e-9 if s2 < 1e9 else -0.01, "(1e+09) is -0.01"),
+        (lambda s2: -2.0 if 2e-6 < s2 < 3e-6 else 1.0, "e-06) is -2"),
+        (lambda s2: PAIR[int(s2)], "(2) is nan"),
+        (lambda s2: TABLE[int(s2)], "(2) is nan"),
+    ],
+)
+def test_a_diffusivity_is_tried_before_it_is_used(function: Any, said: str, cache: Path) -> None:
+    before, loaded, place = files(cache), list(kernels.loaded), f"{__file__}:{function.__code__.co_firstlineno}: "
+    for _ in range(2):  # the second time, too
+        with pytest.raises(KernelError) as error:
+            compile_diffusivity(function)
+        assert str(error.value).startswith(f"{place}<lambda>: a diffusivity is within 0...1: <lambda>(")
+        assert str(error.value).endswith(said)
+    assert files(cache) == before and kernels.loaded == loaded
+
+
+def files(cache: Path) -> set[Path]:
+    return set((cache / "vdiff").iterdir()) if (cache / "vdiff").exists() else set()
+
+
+def test_what_was_not_tried_is_clamped(cache: Path) -> None:
+    before = files(cache)
+    compiled = compile_diffusivity(lambda s2: 1 / (1 + s2) + 5e-7)
+    assert len(files(cache) - before) == 1
+    s2 = np.array([0, -0.5, -2, math.nan, math.inf, 1], np.float32)
+    assert row_of(compiled, s2).tolist() == [1, 1, 0, 0, np.float32(5e-7), np.float32(0.5 + 5e-7)]
 
 
 # What is kept on disk.

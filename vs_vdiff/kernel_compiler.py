@@ -42,7 +42,7 @@ from numba.extending import (
     register_model,
 )
 
-from vs_vdiff.kernel_layout import DESCRIBE_ENTRY, ENTRY, Call, KernelError, Sample, Signature
+from vs_vdiff.kernel_layout import DESCRIBE_ENTRY, ENTRY, VALUES_ENTRY, Call, KernelError, Sample, Signature
 
 __all__ = ["ObjectCode", "compile_kernel", "compile_row"]
 
@@ -433,12 +433,14 @@ def compile_kernel(function: FunctionType, signature: Signature, options: dict[s
 
 
 def compile_row(function: FunctionType, options: dict[str, Any]) -> ObjectCode:
-    """Compile a function of a number and a loop over it, `void row(float *out, const float *in, int64_t n)`.
+    """Compile a function of a number and two loops over it, `void row(float *g, int64_t n, float scale)`.
+
+    Both replace `g[i]` by `function(g[i] * scale)`; that of the plugin clamps it to 0...1 and makes NaN 0.
 
     Raises:
         KernelError: numba does not understand the function.
     """
-    return compile_entry(function, (types.float32,), types.float32, options, build_row_entry)
+    return compile_entry(function, (types.float32,), types.float32, options, build_row_entries)
 
 
 Build = Callable[[Any, Any, Any, Any], None]
@@ -582,20 +584,25 @@ def build_kernel_entry(context: Any, module: Any, callee: Any, description: Any)
     builder.ret_void()
 
 
-def build_row_entry(context: Any, module: Any, callee: Any, description: Any) -> None:
+def build_row_entries(context: Any, module: Any, callee: Any, description: Any) -> None:
     single = llvm.FloatType()
-    entry = llvm.Function(module, llvm.FunctionType(llvm.VoidType(), [single.as_pointer()] * 2 + [INT64]), ENTRY)
-    out, values, count = entry.args
-    out.add_attribute("noalias")
-    builder = llvm.IRBuilder(entry.append_basic_block("entry"))
-    with cgutils.for_range(builder, count) as loop:
-        value = builder.load(builder.gep(values, [loop.index]))
-        status, result = context.call_conv.call_function(
-            builder, callee, description.restype, description.argtypes, [value]
-        )
-        result = builder.select(status.is_error, llvm.Constant(single, float("nan")), result)
-        builder.store(result, builder.gep(out, [loop.index]))
-    builder.ret_void()
+    zero, one = llvm.Constant(single, 0), llvm.Constant(single, 1)
+    kind = llvm.FunctionType(llvm.VoidType(), [single.as_pointer(), INT64, single])
+    for name in (ENTRY, VALUES_ENTRY):
+        entry = llvm.Function(module, kind, name)
+        values, count, scale = entry.args
+        builder = llvm.IRBuilder(entry.append_basic_block("entry"))
+        with cgutils.for_range(builder, count) as loop:
+            address = builder.gep(values, [loop.index])
+            status, result = context.call_conv.call_function(
+                builder, callee, description.restype, description.argtypes, [builder.fmul(builder.load(address), scale)]
+            )
+            result = builder.select(status.is_error, llvm.Constant(single, float("nan")), result)
+            if name == ENTRY:
+                result = builder.select(builder.fcmp_ordered(">", result, zero), result, zero)
+                result = builder.select(builder.fcmp_ordered("<", result, one), result, one)
+            builder.store(result, address)
+        builder.ret_void()
 
 
 def provide_runtime() -> None:

@@ -10,6 +10,7 @@ __all__ = [
     "KERNEL_MAGIC",
     "MAX_SOURCES",
     "ROW_MAGIC",
+    "VALUES_ENTRY",
     "Call",
     "Describe",
     "Descriptor",
@@ -25,6 +26,8 @@ ENTRY = "vdiff_entry"
 """The name of the function in the object code that does the work."""
 DESCRIBE_ENTRY = "vdiff_describe"
 """And of the one that tells what an exception says."""
+VALUES_ENTRY = "vdiff_values"
+"""And of the one that computes a diffusivity as it is, not clamped."""
 MAX_SOURCES = 64
 
 

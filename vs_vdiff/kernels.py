@@ -21,6 +21,7 @@ from vs_vdiff.kernel_layout import (
     ENTRY,
     KERNEL_MAGIC,
     ROW_MAGIC,
+    VALUES_ENTRY,
     Descriptor,
     KernelError,
     Sample,
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 __all__ = ["Compiled", "Kernel", "KernelError", "compile_diffusivity", "kernel"]
 
 ERROR_MODELS = ("numpy", "python")
+ROUNDING = 1e-6  # by which a diffusivity may leave 0...1
 VARIADIC = inspect.CO_VARARGS | inspect.CO_VARKEYWORDS | inspect.CO_GENERATOR | inspect.CO_COROUTINE
 
 
@@ -87,10 +89,14 @@ def sweep() -> None:
     """Unload the code that neither Python nor the native plugin uses."""
     for one in list(loaded):
         if one.owner is not None and one.owner() is None and one.descriptor.users == 0:
-            loaded.remove(one)
-            one.descriptor.magic = b""
-            one.descriptor.self = 0
-            one.engine.close()
+            unload(one)
+
+
+def unload(one: Loaded) -> None:
+    loaded.remove(one)
+    one.descriptor.magic = b""
+    one.descriptor.self = 0
+    one.engine.close()
 
 
 def load(code: bytes, externals: Sequence[str], descriptor: Descriptor) -> Compiled:
@@ -168,28 +174,59 @@ def obtain(
         if descriptor.self:  # a kernel without an owner that is still in use
             compiled = adopt(descriptor)
         else:
-            found = None if name is None else kernel_cache.read(name)
-            if found is None:
-                from vs_vdiff import kernel_compiler
-
-                made = (
-                    kernel_compiler.compile_row(function, options)
-                    if signature is None
-                    else kernel_compiler.compile_kernel(function, signature, options)
-                )
-                found = made.code, made.externals
-                if name is not None and made.is_portable:
-                    kernel_cache.write(name, *found)
             descriptor.magic = ROW_MAGIC if signature is None else KERNEL_MAGIC
             if signature is not None:
                 descriptor.sources, descriptor.params = signature.sources, signature.params
                 descriptor.src_type, descriptor.dst_type = signature.src, signature.dst
-            compiled = load(*found, descriptor)
+            if name is not None and (found := kernel_cache.read(name)) is not None:
+                compiled = load(*found, descriptor)
+            else:
+                compiled = make(function, options, signature, name, descriptor)
         if name is None:
             own[signature] = compiled
         else:
             by_fingerprint[name] = compiled
         return compiled
+
+
+def make(
+    function: FunctionType,
+    options: dict[str, Any],
+    signature: Signature | None,
+    name: str | None,
+    descriptor: Descriptor,
+) -> Compiled:
+    """Compile a function, load it, and keep it on disk once it is known to be good."""
+    from vs_vdiff import kernel_cache, kernel_compiler
+
+    if signature is None:
+        made = kernel_compiler.compile_row(function, options)
+    else:
+        made = kernel_compiler.compile_kernel(function, signature, options)
+    compiled = load(made.code, made.externals, descriptor)
+    if signature is None:
+        try:
+            check_range(function, compiled._loaded.engine.get_function_address(VALUES_ENTRY))
+        except BaseException:
+            unload(compiled._loaded)
+            raise
+    if name is not None and made.is_portable:
+        kernel_cache.write(name, made.code, made.externals)
+    return compiled
+
+
+def check_range(function: FunctionType, address: int) -> None:
+    """Refuse a diffusivity that is not within 0...1 at every contrast: no scheme would be stable with it."""
+    import numpy as np
+
+    s2 = np.unique(np.concatenate([np.arange(1 << 12), np.geomspace(1e-6, 1e9, 1 << 14)]).astype(np.float32))
+    g = s2.copy()
+    ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_float)(address)(g.ctypes.data, g.size, 1)
+    wrong = np.flatnonzero(~((g >= -ROUNDING) & (g <= 1 + ROUNDING)))
+    if wrong.size:
+        code, name, i = function.__code__, function.__name__, wrong[0]
+        said = f"a diffusivity is within 0...1: {name}({s2[i]:g}) is {g[i]:g}"
+        raise KernelError(f"{code.co_filename}:{code.co_firstlineno}: {name}: {said}")
 
 
 def adopt(descriptor: Descriptor) -> Compiled:
@@ -339,11 +376,13 @@ def plain_function(function: Any, *parameters: str) -> FunctionType:
 def compile_diffusivity(function: Callable[[float], float]) -> Compiled:
     """Compile a diffusivity g(s²) for `core.vdiff.Diffuse`: a number of the squared gradient, on the 8-bit scale.
 
-    It is computed in float32, several pixels at a time where it has no branches.
+    It is computed in float32, several pixels at a time where it has no branches, and must be within 0...1 at every s²;
+    this is tried from 0 to 1e9. What it gives beyond that, for an s² that was not tried, is clamped, and NaN becomes 0.
 
     Raises:
-        KernelError: It cannot be compiled, or it raises an exception of its own.
+        KernelError: It cannot be compiled, it raises an exception of its own, or it is not within 0...1.
     """
     require_numba()
-    options = {"nopython": True, "boundscheck": False, "error_model": "numpy", "fastmath": False}
+    # An index beyond a table is found out at the trial.
+    options = {"nopython": True, "boundscheck": True, "error_model": "numpy", "fastmath": False}
     return obtain(plain_function(function, "s2"), options, None, {})
