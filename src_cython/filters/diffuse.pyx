@@ -23,8 +23,8 @@ from common.pixels cimport PLANES, Pixels
 from common.scratch cimport Scratch, free_scratch, give_scratch, take_scratch
 from kernels.aos cimport accurate_aos_steps
 from kernels.diffuse cimport (
-    Steps, accurate_euler_steps, accurate_fed_cycles, equal_steps, fed_steps, fewest_fed_cycles, set_contrast,
-    suits_fed)
+    Diffusion, Steps, accurate_euler_steps, accurate_fed_cycles, equal_steps, fed_steps, fewest_fed_cycles, is_steep,
+    set_contrast, suits_fed)
 from kernels.diffusivity cimport CHARBONNIER, EXP, LINEAR, OWN, RATIONAL, TUKEY, WEICKERT, Diffusivity
 from kernels.evolution cimport AOS, AUTO, EXACT, EXPLICIT, FED, Evolution, Scheme, evolve_frame, lay_scratch
 from kernels.heat cimport describe_heat, free_heat
@@ -127,7 +127,7 @@ cdef Diffusivity read_diffusivity(Args *a, Diffuse *d, double *edge, double *spe
     cdef int kind
     if is_ticket(a, b"diffusivity", DIFFUSIVITY):
         d.own = native_arg(a, b"diffusivity", DIFFUSIVITY)
-        return OWN
+        return OWN if d.own != NULL else RATIONAL
     names[<int>LINEAR] = b"linear"
     names[<int>EXP] = b"exp"
     names[<int>RATIONAL] = b"rational"
@@ -144,8 +144,18 @@ cdef Diffusivity read_diffusivity(Args *a, Diffuse *d, double *edge, double *spe
     return <Diffusivity>kind
 
 
-cdef void read_steps(Args *a, double time, double speed, Diffusivity kind, bint steered, Evolution *e) noexcept nogil:
+cdef void set_diffusivity(Diffusion *diffusion, Diffusivity kind, const Native *own, bint steered) noexcept nogil:
+    diffusion.kind = kind
+    diffusion.steered = steered
+    if own != NULL:
+        diffusion.own.row = own.row
+        diffusion.own.euler_row = own.euler_row
+
+
+cdef void read_steps(Args *a, double time, double speed, Evolution *e) noexcept nogil:
     """The scheme, and its steps. `speed`: how much faster than named time passes, for a g larger than 1."""
+    cdef Diffusion *first = &e.plane[0].diffusion
+    cdef bint steep = is_steep(first.kind, &first.own, e.steered)
     cdef const char *names[SCHEMES]
     cdef char text[MESSAGE]
     cdef Steps s
@@ -157,7 +167,7 @@ cdef void read_steps(Args *a, double time, double speed, Diffusivity kind, bint 
     names[<int>EXACT] = b"exact"
     scheme = choice(a, b"scheme", names, SCHEMES, AUTO)
     steps = integer(a, b"steps", 0, 0, 100000)
-    if scheme == EXACT and kind != LINEAR:
+    if scheme == EXACT and first.kind != LINEAR:
         fail(a, b"scheme exact solves diffusivity linear only: name that, or another scheme.")
     if scheme == EXACT and steps > 0:
         snprintf(text, MESSAGE, b"scheme exact takes no steps, got steps=%d: leave it out.", steps)
@@ -165,11 +175,11 @@ cdef void read_steps(Args *a, double time, double speed, Diffusivity kind, bint 
     fewest = <int>ceil(4 * speed * time)
     if scheme == AUTO and steps > 0:
         scheme = EXPLICIT if steps >= fewest else FED
-    elif scheme == AUTO and kind == LINEAR:
+    elif scheme == AUTO and first.kind == LINEAR:
         scheme = EXACT
-    elif scheme == AUTO and suits_fed(speed * time, kind, steered):
+    elif scheme == AUTO and suits_fed(speed * time, steep, e.steered):
         scheme = FED
-        steps = accurate_fed_cycles(speed * time, kind, steered)
+        steps = accurate_fed_cycles(speed * time, steep)
     elif scheme == AUTO:
         scheme = EXPLICIT
     if scheme == EXPLICIT:
@@ -181,12 +191,10 @@ cdef void read_steps(Args *a, double time, double speed, Diffusivity kind, bint 
     elif scheme == AOS:
         s = equal_steps(speed * time, steps if steps > 0 else accurate_aos_steps(speed * time))
     else:
-        s = fed_steps(speed * time, steps if steps > 0 else fewest_fed_cycles(speed * time, kind, steered))
+        s = fed_steps(speed * time, steps if steps > 0 else fewest_fed_cycles(speed * time, steep))
     e.scheme = <Scheme>scheme
     for p in range(PLANES):
-        e.plane[p].diffusion.kind = kind
         e.plane[p].diffusion.steps = s
-        e.plane[p].diffusion.steered = steered
 
 
 cdef int full_planes(const VSVideoInfo *vi) noexcept nogil:
@@ -259,7 +267,9 @@ cdef void create(const VSMap *given, VSMap *out, void *user, VSCore *core, const
     kind = read_diffusivity(&a, d, &edge, &speed)
     contrast_per_plane(&a, b"k", d.vi.format.numPlanes, 1 if kind == OWN else 8, k)
     read_steering(&a, d, kind)
-    read_steps(&a, time, speed, kind, e.steered, e)
+    for p in range(PLANES):
+        set_diffusivity(&e.plane[p].diffusion, kind, d.own, e.steered)
+    read_steps(&a, time, speed, e)
     select_planes(&a, d.vi.format.numPlanes, d.process)
     if not describe_heat(&e.heat, time if e.scheme == EXACT else 0, 4e-6):
         fail(&a, b"out of memory.")
@@ -277,9 +287,6 @@ cdef void create(const VSMap *given, VSMap *out, void *user, VSCore *core, const
         e.plane[p].contrast = k[p]
         e.plane[p].automatic = k[p] == 0 and kind != LINEAR
         set_contrast(&e.plane[p].diffusion, k[p] * e.contrast_unit)
-        if d.own != NULL:
-            e.plane[p].diffusion.own.row = d.own.row
-            e.plane[p].diffusion.own.euler_row = d.own.euler_row
         d.reports = d.reports or (d.process[p] and e.plane[p].automatic)
     lay_scratch(e)
     d.scratch.size = e.size * sizeof(float)

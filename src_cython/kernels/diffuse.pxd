@@ -21,7 +21,8 @@ from libc.string cimport memset
 
 from common.c cimport bits_of_float, crow, row
 from common.pixels cimport SINGLE, Pixels, load_row, store_row, working_pixels
-from kernels.diffusivity cimport CHARBONNIER, LINEAR, OWN, RATIONAL, Diffusivity, OwnDiffusivity, diffusivity_row
+from kernels.diffusivity cimport (
+    CHARBONNIER, LINEAR, OWN, RATIONAL, Diffusivity, OwnDiffusivity, diffusivity_row, steepest_descent)
 
 
 cdef enum:
@@ -75,28 +76,30 @@ cdef inline int accurate_euler_steps(double time) noexcept nogil:
     return max(1, <int>fmax(ceil(5 * time), fmin(8, ceil(64 * time))))
 
 
-cdef inline bint is_steep(Diffusivity kind, bint steered) noexcept nogil:
-    """Whether edges sharpen themselves so fast that errors grow with them."""
+cdef inline bint is_steep(Diffusivity kind, const OwnDiffusivity *own, bint steered) noexcept nogil:
+    """Whether edges sharpen themselves so fast that errors grow with them: faster than with RATIONAL."""
+    if kind == OWN:
+        return not steered and steepest_descent(own) < <float>-0.13
     return kind != LINEAR and kind != RATIONAL and kind != CHARBONNIER and not steered
 
 
-cdef inline int fewest_fed_cycles(double time, Diffusivity kind, bint steered) noexcept nogil:
+cdef inline int fewest_fed_cycles(double time, bint steep) noexcept nogil:
     """As many cycles as damp every mode to within 0.045 of exp(-lambda*time).
 
     A steep diffusivity is held for a time of 1 at most.
     """
     cdef int fewest = 8 if time < 1 else 4
-    return max(fewest, <int>ceil(time)) if is_steep(kind, steered) else fewest
+    return max(fewest, <int>ceil(time)) if steep else fewest
 
 
-cdef inline int accurate_fed_cycles(double time, Diffusivity kind, bint steered) noexcept nogil:
+cdef inline int accurate_fed_cycles(double time, bint steep) noexcept nogil:
     """The same, but diffusivities are held for a time of 5 at most."""
-    return max(fewest_fed_cycles(time, kind, steered), <int>ceil(time / 5))
+    return max(fewest_fed_cycles(time, steep), <int>ceil(time / 5))
 
 
-cdef inline bint suits_fed(double time, Diffusivity kind, bint steered) noexcept nogil:
+cdef inline bint suits_fed(double time, bint steep, bint steered) noexcept nogil:
     """Whether cycles reach the accuracy of Euler's steps with fewer steps."""
-    return steered or (time > 4 and not is_steep(kind, steered))
+    return steered or (time > 4 and not steep)
 
 
 # Diffusivities of edges
