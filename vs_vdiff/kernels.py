@@ -336,6 +336,11 @@ def kernel(
     and without it reads or destroys other memory: switch it on while a kernel is new. Write the neighbour before the
     first pixel as `src[i][y, x - 1 if x > 0 else 0]`: with `max(x - 1, 0)` the loop is not vectorised.
 
+    `+ - * /`, comparisons, `abs`, `min`, `max`, `round`, `math.exp`, `math.sqrt` and NumPy's `exp`, `sqrt`, `floor`,
+    `ceil`, `trunc` and `rint` are computed for several pixels at a time and give the same bytes on every machine; `exp`
+    is within 2 units in the last place. Other functions, as `log`, `sin`, `tanh` and powers except those of integers,
+    are calls of the C library for every pixel, and the last bit may differ from machine to machine.
+
     Args:
         function: The function.
         boundscheck: Check indices; an `IndexError` fails the frame.
