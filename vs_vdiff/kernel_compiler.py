@@ -43,9 +43,9 @@ from numba.extending import (
     register_model,
 )
 
-from vs_vdiff.kernel_layout import DESCRIBE_ENTRY, ENTRY, VALUES_ENTRY, Call, KernelError, Sample, Signature
+from vs_vdiff.kernel_layout import DESCRIBE_ENTRY, ENTRY, EULER_ENTRY, Call, KernelError, Sample, Signature
 
-__all__ = ["ObjectCode", "compile_kernel", "compile_row"]
+__all__ = ["ObjectCode", "compile_diffusivity", "compile_kernel"]
 
 DTYPES = {Sample.BYTE: types.uint8, Sample.WORD: types.uint16, Sample.SINGLE: types.float32}
 NUMBA = Path(numba.__file__).parent
@@ -489,15 +489,18 @@ def compile_kernel(function: FunctionType, signature: Signature, options: dict[s
     return compile_entry(function, arguments, types.void, options, build_kernel_entry)
 
 
-def compile_row(function: FunctionType, options: dict[str, Any]) -> ObjectCode:
-    """Compile a function of a number and two loops over it, `void row(float *g, int64_t n, float scale)`.
+def compile_diffusivity(function: FunctionType, options: dict[str, Any]) -> ObjectCode:
+    """Compile a function of a squared contrast, and the loops of diffusion over it.
 
-    Both replace `g[i]` by `function(g[i] * scale)`; that of the plugin clamps it to 0...1 and makes NaN 0.
+    `void row(float *s2, int64_t n, float scale)` replaces s2 by g = function(s2 * scale), and
+    `void euler_row(float *dst, const float *mid, const float *down, float *flux, int64_t n, float tau, float scale)`
+    takes a row through an Euler step: with the flows g(d²)·d along the differences d to the right and to the row below,
+    dst = mid + tau·((to the right - from the left) + (down - flux)), and flux = down for the next row.
 
     Raises:
         KernelError: numba does not understand the function.
     """
-    return compile_entry(function, (types.float32,), types.float32, options, build_row_entries)
+    return compile_entry(function, (types.float32,), types.float32, options, build_diffusivity_entries)
 
 
 Build = Callable[[Any, Any, Any, Any], None]
@@ -641,24 +644,50 @@ def build_kernel_entry(context: Any, module: Any, callee: Any, description: Any)
     builder.ret_void()
 
 
-def build_row_entries(context: Any, module: Any, callee: Any, description: Any) -> None:
-    zero, one, nan = (llvm.Constant(FLOAT32, value) for value in (0, 1, math.nan))
-    kind = llvm.FunctionType(llvm.VoidType(), [FLOAT32.as_pointer(), INT64, FLOAT32])
-    for name in (ENTRY, VALUES_ENTRY):
-        entry = llvm.Function(module, kind, name)
-        values, count, scale = entry.args
-        builder = llvm.IRBuilder(entry.append_basic_block("entry"))
-        with cgutils.for_range(builder, count) as loop:
-            address = builder.gep(values, [loop.index])
-            status, result = context.call_conv.call_function(
-                builder, callee, description.restype, description.argtypes, [builder.fmul(builder.load(address), scale)]
-            )
-            result = builder.select(status.is_error, nan, result)
-            if name == ENTRY:
-                result = builder.select(builder.fcmp_ordered(">", result, zero), result, zero)
-                result = builder.select(builder.fcmp_ordered("<", result, one), result, one)
-            builder.store(result, address)
-        builder.ret_void()
+def build_diffusivity_entries(context: Any, module: Any, callee: Any, description: Any) -> None:
+    single, pointer = FLOAT32, FLOAT32.as_pointer()
+
+    def entry(name: str, *parameters: Any) -> tuple[Any, ...]:
+        function = llvm.Function(module, llvm.FunctionType(llvm.VoidType(), parameters), name)
+        return llvm.IRBuilder(function.append_basic_block("entry")), *function.args
+
+    def at(builder: Any, row: Any, index: Any) -> Any:
+        return builder.gep(row, [index])
+
+    def diffusivity(builder: Any, s2: Any, scale: Any) -> Any:
+        status, result = context.call_conv.call_function(
+            builder, callee, description.restype, description.argtypes, [builder.fmul(s2, scale)]
+        )
+        return builder.select(status.is_error, llvm.Constant(FLOAT32, math.nan), result)
+
+    builder, row, count, scale = entry(ENTRY, pointer, INT64, single)
+    with cgutils.for_range(builder, count) as loop:
+        address = at(builder, row, loop.index)
+        builder.store(diffusivity(builder, builder.load(address), scale), address)
+    builder.ret_void()
+
+    builder, dst, mid, down, flux, count, tau, scale = entry(
+        EULER_ENTRY, pointer, pointer, pointer, pointer, INT64, single, single
+    )
+    for argument in (dst, flux):
+        argument.add_attribute("noalias")
+
+    def flow(difference: Any) -> Any:
+        return builder.fmul(diffusivity(builder, builder.fmul(difference, difference), scale), difference)
+
+    left = cgutils.alloca_once_value(builder, llvm.Constant(FLOAT32, 0))
+    with cgutils.for_range(builder, count) as loop:
+        x = loop.index
+        u = builder.load(at(builder, mid, x))
+        right = flow(builder.fsub(builder.load(at(builder, mid, builder.add(x, INT64(1)))), u))
+        below = flow(builder.fsub(builder.load(at(builder, down, x)), u))
+        across = builder.fsub(right, builder.load(left))
+        along = builder.fsub(below, builder.load(at(builder, flux, x)))
+        change = builder.fmul(tau, builder.fadd(across, along))
+        builder.store(builder.fadd(u, change), at(builder, dst, x))
+        builder.store(below, at(builder, flux, x))
+        builder.store(right, left)
+    builder.ret_void()
 
 
 def provide_runtime() -> None:

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 __all__ = [
     "DESCRIBE_ENTRY",
+    "DIFFUSIVITY_MAGIC",
     "ENTRY",
+    "EULER_ENTRY",
     "KERNEL_MAGIC",
     "MAX_CLIPS",
     "MAX_PARAMS",
     "MAX_SOURCES",
-    "ROW_MAGIC",
-    "VALUES_ENTRY",
     "Call",
     "Describe",
     "Descriptor",
@@ -23,13 +23,13 @@ __all__ = [
 ]
 
 KERNEL_MAGIC = b"vdiff kernel 1\0\0"
-ROW_MAGIC = b"vdiff g 1\0\0\0\0\0\0\0"
+DIFFUSIVITY_MAGIC = b"vdiff g 1\0\0\0\0\0\0\0"
 ENTRY = "vdiff_entry"
 """The name of the function in the object code that does the work."""
 DESCRIBE_ENTRY = "vdiff_describe"
 """And of the one that tells what an exception says."""
-VALUES_ENTRY = "vdiff_values"
-"""And of the one that computes a diffusivity as it is, not clamped."""
+EULER_ENTRY = "vdiff_euler"
+"""And of the second one of a diffusivity, in the place of the former."""
 MAX_CLIPS, MAX_SOURCES, MAX_PARAMS = 8, 64, 64
 
 

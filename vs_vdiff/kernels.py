@@ -20,11 +20,11 @@ from typing import TYPE_CHECKING, Any, overload
 
 from vs_vdiff.kernel_layout import (
     DESCRIBE_ENTRY,
+    DIFFUSIVITY_MAGIC,
     ENTRY,
+    EULER_ENTRY,
     KERNEL_MAGIC,
     MAX_CLIPS,
-    ROW_MAGIC,
-    VALUES_ENTRY,
     Descriptor,
     KernelError,
     Sample,
@@ -34,7 +34,7 @@ from vs_vdiff.kernel_layout import (
 if TYPE_CHECKING:
     import vapoursynth as vs
 
-__all__ = ["Compiled", "Kernel", "KernelError", "compile_diffusivity", "kernel"]
+__all__ = ["Compiled", "Kernel", "KernelError", "compile_diffusivity", "diffuse", "kernel"]
 
 ERROR_MODELS = ("numpy", "python")
 ROUNDING = 1e-6  # by which a diffusivity may leave 0...1
@@ -144,8 +144,8 @@ def load(code: bytes, externals: Sequence[str], descriptor: Descriptor) -> Compi
     descriptor.self = ctypes.addressof(descriptor)
     descriptor.size = ctypes.sizeof(Descriptor)
     descriptor.run = engine.get_function_address(ENTRY)
-    if descriptor.magic == KERNEL_MAGIC.rstrip(b"\0"):
-        descriptor.describe = engine.get_function_address(DESCRIBE_ENTRY)
+    is_kernel = descriptor.magic == KERNEL_MAGIC.rstrip(b"\0")
+    descriptor.describe = engine.get_function_address(DESCRIBE_ENTRY if is_kernel else EULER_ENTRY)
     one = Loaded(engine, descriptor)
     compiled = Compiled(one)
     one.owner = weakref.ref(compiled)
@@ -190,7 +190,7 @@ def obtain(
         if descriptor.self:  # a kernel without an owner that is still in use
             compiled = adopt(descriptor)
         else:
-            descriptor.magic = ROW_MAGIC if signature is None else KERNEL_MAGIC
+            descriptor.magic = DIFFUSIVITY_MAGIC if signature is None else KERNEL_MAGIC
             if signature is not None:
                 descriptor.sources, descriptor.params = signature.sources, signature.params
                 descriptor.src_type, descriptor.dst_type = signature.src, signature.dst
@@ -216,13 +216,13 @@ def make(
     from vs_vdiff import kernel_cache, kernel_compiler
 
     if signature is None:
-        made = kernel_compiler.compile_row(function, options)
+        made = kernel_compiler.compile_diffusivity(function, options)
     else:
         made = kernel_compiler.compile_kernel(function, signature, options)
     compiled = load(made.code, made.externals, descriptor)
     if signature is None:
         try:
-            check_range(function, compiled._loaded.engine.get_function_address(VALUES_ENTRY))
+            check_range(function, descriptor.run)
         except BaseException:
             unload(compiled._loaded)
             raise
@@ -458,11 +458,32 @@ def plain_function(function: Any, *parameters: str) -> FunctionType:
     return function
 
 
+def diffuse(clip: "vs.VideoNode", diffusivity: str | Callable[[float], float] = "rational", **arguments: Any) -> Any:
+    """Diffuse, with a diffusivity of one's own: `core.vdiff.Diffuse`, which takes it by name or compiled.
+
+    Args:
+        clip: The clip.
+        diffusivity: A name that `Diffuse` knows, or a Python function g(s²) within 0...1, 1 where all is to be
+            smoothed. It is compiled for float32, by LLVM for several pixels at once where it has no branches. s is the
+            difference between neighbours, or the steering picture's gradient, divided by `k`, which is 1 unless given:
+            on the 8-bit scale at every depth.
+        **arguments: The other arguments of `Diffuse`.
+
+    Raises:
+        KernelError: The function cannot be compiled, raises an exception of its own, or leaves 0...1 somewhere.
+        vapoursynth.Error: The filter refuses an argument.
+    """
+    import vapoursynth as vs
+
+    compiled = None if isinstance(diffusivity, str) else compile_diffusivity(diffusivity)
+    return vs.core.vdiff.Diffuse(clip, diffusivity=diffusivity if compiled is None else compiled.ticket, **arguments)
+
+
 def compile_diffusivity(function: Callable[[float], float]) -> Compiled:
     """Compile a diffusivity g(s²) for `core.vdiff.Diffuse`: a number of the squared gradient, on the 8-bit scale.
 
     It is computed in float32, several pixels at a time where it has no branches, and must be within 0...1 at every s²;
-    this is tried from 0 to 1e9. What it gives beyond that, for an s² that was not tried, is clamped, and NaN becomes 0.
+    this is tried from 0 to 1e9.
 
     Raises:
         KernelError: It cannot be compiled, it raises an exception of its own, or it is not within 0...1.
