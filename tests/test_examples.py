@@ -122,6 +122,88 @@ def run_script(core: Any, clips: Path, monkeypatch: pytest.MonkeyPatch) -> Itera
     vs.clear_outputs()
 
 
+# The kernels
+
+
+@every_example
+def test_kernel_is_its_formula(name: str, run_script: Callable[[str], dict[str, Any]], seed: int) -> None:
+    kernel, example = run_script(name)[name], EXAMPLES[name]
+    for format in FORMATS:
+        for size in SIZES:
+            video = Video(format, *size)
+            frames = random_frames(seeded(seed, name, format, size), video, 6)
+            if name == "change_mask":
+                check_mask(kernel, video, frames)
+            else:
+                check(kernel, example, video, frames)
+
+
+def check(kernel: Any, example: Example, video: Video, frames: Any) -> None:
+    """A kernel against its formula on every plane, with a cut."""
+    result = read(example.apply(kernel, make_clip(video, frames, starts=(3,))))
+    for p in video.planes:
+        samples, x = video.samples(p), stack(frames, p)
+        sources = [x[[lagged(n, lag, len(x), (3,)) for n in range(len(x))]] for lag in example.lags]
+        accepted = example.accepted(sources, p, samples.unit)
+        noise = NOISE * max(samples.peak, float(np.abs(x).max())) * sum(map(abs, (1.0, *example.params[p][2::3])))
+        stored = np.stack([frame[p] for frame in result])
+        assert_stored(stored, accepted, samples, noise, f"{video} plane {p} (frame, y, x)")
+
+
+def check_mask(kernel: Any, video: Video, frames: Any) -> None:
+    """The same for masks of other formats than the clip's."""
+    example, clip = EXAMPLES["change_mask"], make_clip(video, frames, starts=(3,))
+    for sample_type, bits in ((vs.INTEGER, 8), (vs.INTEGER, 12), (vs.FLOAT, 32)):
+        fmt = vs.core.query_video_format(
+            video.format.color_family, sample_type, bits, video.format.subsampling_w, video.format.subsampling_h
+        )
+        units = [video.samples(p).unit for p in video.planes]
+        params = [[number * unit for number in one] for one, unit in zip(example.params, units, strict=False)]
+        mask = kernel(clip, lags=example.lags, params=params, format=fmt.id)
+        assert mask.format.id == fmt.id
+        result = read(mask)
+        for p in video.planes:
+            x = stack(frames, p)
+            r = x[[lagged(n, example.lags[1], len(x), (3,)) for n in range(len(x))]]
+            peak = 1.0 if sample_type == vs.FLOAT else 2.0**bits - 1.0
+            scaled = Example(example.reference, example.lags, (params[p],) * 3, example.edges)
+            accepted = scaled.accepted([x, r], p, peak)
+            assert (stack(result, p) == accepted).any(0).all(), f"{video} plane {p} to {fmt.name}"
+
+
+def test_diffblend_is_the_filter(run_script: Callable[[str], dict[str, Any]], seed: int) -> None:
+    """To within a code value; float to within rounding of the largest value."""
+    kernel, example = run_script("diffblend")["diffblend"], EXAMPLES["diffblend"]
+    for format in FORMATS:
+        video = Video(format, 67, 21)
+        clip = make_clip(video, random_frames(seeded(seed, format), video, 5), starts=(2,))
+        alpha, threshold, limit = map(list, zip(*example.params[: len(video.planes)], strict=True))
+        ours = read(example.apply(kernel, clip))
+        theirs = read(vs.core.vdiff.DiffBlend(clip, alpha=alpha, threshold=threshold, limit=limit))
+        for p in video.planes:
+            a, b = stack(ours, p), stack(theirs, p)
+            step = 1.0
+            if video.samples(p).is_float:
+                step = float(np.abs(b).max()) * (2.0**-10 if video.format.bits_per_sample == 16 else NOISE)
+            assert np.abs(a - b).max() <= step, f"{format} plane {p}"
+
+
+@every_example
+def test_order_and_threads(
+    name: str, run_script: Callable[[str], dict[str, Any]], rng: np.random.Generator, threads: Any
+) -> None:
+    """The same bytes, requested at random, and several at a time."""
+    video = Video("YUV420P8", 70, 22)
+    clip = make_clip(video, random_frames(rng, video, 20), starts=(7,))
+    out = uncached(EXAMPLES[name].apply(run_script(name)[name], clip))
+    linear = [read_frame(out, n) for n in range(20)]
+    order = [int(n) for n in rng.integers(0, 20, 30)]
+    assert_same([read_frame(out, n) for n in order], [linear[n] for n in order], "at random")
+    for count in (1, 4):
+        threads.num_threads = count
+        assert_same(read(out, ahead=8), linear, f"{count} threads")
+
+
 # The scripts
 
 
@@ -216,85 +298,3 @@ def test_script_makes_what_another_filter_makes(
         output.get_frame(n).close()
         for ours, theirs in zip(read_frame(space[made], n), read_frame(other, n), strict=True):
             assert np.abs(ours.astype(int) - theirs).max() <= (10 if name == "heat" else 1)
-
-
-# The kernels
-
-
-@every_example
-def test_kernel_is_its_formula(name: str, run_script: Callable[[str], dict[str, Any]], seed: int) -> None:
-    kernel, example = run_script(name)[name], EXAMPLES[name]
-    for format in FORMATS:
-        for size in SIZES:
-            video = Video(format, *size)
-            frames = random_frames(seeded(seed, name, format, size), video, 6)
-            if name == "change_mask":
-                check_mask(kernel, video, frames)
-            else:
-                check(kernel, example, video, frames)
-
-
-def check(kernel: Any, example: Example, video: Video, frames: Any) -> None:
-    """A kernel against its formula on every plane, with a cut."""
-    result = read(example.apply(kernel, make_clip(video, frames, starts=(3,))))
-    for p in video.planes:
-        samples, x = video.samples(p), stack(frames, p)
-        sources = [x[[lagged(n, lag, len(x), (3,)) for n in range(len(x))]] for lag in example.lags]
-        accepted = example.accepted(sources, p, samples.unit)
-        noise = NOISE * max(samples.peak, float(np.abs(x).max())) * sum(map(abs, (1.0, *example.params[p][2::3])))
-        stored = np.stack([frame[p] for frame in result])
-        assert_stored(stored, accepted, samples, noise, f"{video} plane {p} (frame, y, x)")
-
-
-def check_mask(kernel: Any, video: Video, frames: Any) -> None:
-    """The same for masks of other formats than the clip's."""
-    example, clip = EXAMPLES["change_mask"], make_clip(video, frames, starts=(3,))
-    for sample_type, bits in ((vs.INTEGER, 8), (vs.INTEGER, 12), (vs.FLOAT, 32)):
-        fmt = vs.core.query_video_format(
-            video.format.color_family, sample_type, bits, video.format.subsampling_w, video.format.subsampling_h
-        )
-        units = [video.samples(p).unit for p in video.planes]
-        params = [[number * unit for number in one] for one, unit in zip(example.params, units, strict=False)]
-        mask = kernel(clip, lags=example.lags, params=params, format=fmt.id)
-        assert mask.format.id == fmt.id
-        result = read(mask)
-        for p in video.planes:
-            x = stack(frames, p)
-            r = x[[lagged(n, example.lags[1], len(x), (3,)) for n in range(len(x))]]
-            peak = 1.0 if sample_type == vs.FLOAT else 2.0**bits - 1.0
-            scaled = Example(example.reference, example.lags, (params[p],) * 3, example.edges)
-            accepted = scaled.accepted([x, r], p, peak)
-            assert (stack(result, p) == accepted).any(0).all(), f"{video} plane {p} to {fmt.name}"
-
-
-def test_diffblend_is_the_filter(run_script: Callable[[str], dict[str, Any]], seed: int) -> None:
-    """To within a code value; float to within rounding of the largest value."""
-    kernel, example = run_script("diffblend")["diffblend"], EXAMPLES["diffblend"]
-    for format in FORMATS:
-        video = Video(format, 67, 21)
-        clip = make_clip(video, random_frames(seeded(seed, format), video, 5), starts=(2,))
-        alpha, threshold, limit = map(list, zip(*example.params[: len(video.planes)], strict=True))
-        ours = read(example.apply(kernel, clip))
-        theirs = read(vs.core.vdiff.DiffBlend(clip, alpha=alpha, threshold=threshold, limit=limit))
-        for p in video.planes:
-            a, b = stack(ours, p), stack(theirs, p)
-            step = 1.0
-            if video.samples(p).is_float:
-                step = float(np.abs(b).max()) * (2.0**-10 if video.format.bits_per_sample == 16 else NOISE)
-            assert np.abs(a - b).max() <= step, f"{format} plane {p}"
-
-
-@every_example
-def test_order_and_threads(
-    name: str, run_script: Callable[[str], dict[str, Any]], rng: np.random.Generator, threads: Any
-) -> None:
-    """The same bytes, requested at random, and several at a time."""
-    video = Video("YUV420P8", 70, 22)
-    clip = make_clip(video, random_frames(rng, video, 20), starts=(7,))
-    out = uncached(EXAMPLES[name].apply(run_script(name)[name], clip))
-    linear = [read_frame(out, n) for n in range(20)]
-    order = [int(n) for n in rng.integers(0, 20, 30)]
-    assert_same([read_frame(out, n) for n in order], [linear[n] for n in order], "at random")
-    for count in (1, 4):
-        threads.num_threads = count
-        assert_same(read(out, ahead=8), linear, f"{count} threads")
