@@ -87,7 +87,7 @@ EXAMPLES = {
     "diffblend": Example(gallery.diffblend, (0, 1), ((1.7, 3.0, 40.0), (-0.5, 0.0, 255.0), (0.4, 30.0, 1000.0))),
     "change_mask": Example(gallery.change_mask, (0, -2), ((20.0,), (60.0,), (0.0,)), edges=0),
     "echo": Example(gallery.echo, (0, 2, 4), ((0.5, 0.3, 0.2), (1.0, 0.5, 0.25), (0.2, -0.3, 1.1))),
-    "false_colour": Example(gallery.false_colour, (0, 1), ((0.6, 8.0, 0.0), (0.6, 3.0, 1.0), (0.6, 0.0, 8.0))),
+    "false_colour": Example(gallery.false_colour, (0, 1), ((0.6, 8.0, 0.0), (0.8, 3.0, 1.0), (0.6, 0.5, 8.0))),
 }
 every_example = pytest.mark.parametrize("name", EXAMPLES)
 
@@ -244,13 +244,13 @@ def earlier(clip: Any, lag: int) -> Any:
 
 def echo_by_expression(clip: Any) -> Any:
     """What the script echo.vpy makes, by the host's own filter."""
-    return vs.core.std.Expr([clip, earlier(clip, 6), earlier(clip, 12)], "x 0.5 * y 0.3 * + z 0.2 * +")
+    return vs.core.std.Expr([clip, earlier(clip, 4), earlier(clip, 8)], "x 0.5 * y 0.3 * + z 0.2 * +")
 
 
 def colours_by_expression(clip: Any) -> Any:
     """And false_colour.vpy, in RGB."""
     luma = vs.core.std.ShufflePlanes(clip, 0, vs.GRAY)
-    factors = ((0.6, 8, 0), (0.6, 3, 1), (0.6, 0, 8))
+    factors = ((0.8, 3, 0), (0.8, 1, 0), (0.8, 0, 3))
     planes = [
         vs.core.std.Expr([luma, earlier(luma, 1)], f"x {grey} * x y - 0 max {up} * + y x - 0 max {down} * +")
         for grey, up, down in factors
