@@ -29,10 +29,12 @@ import pytest
 
 import vs_vdiff
 from vs_vdiff import kernel_cache, kernels
-from vs_vdiff.kernel_layout import Call, Describe, Descriptor, Run, Sample, Signature
+from vs_vdiff.kernel_layout import KERNEL_MAGIC, Call, Describe, Descriptor, Run, Sample, Signature
 from vs_vdiff.kernels import Compiled, Kernel, KernelError, compile_diffusivity, kernel
 
 pytest.importorskip("numba")
+import numba
+
 from vs_vdiff import kernel_compiler
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -371,6 +373,134 @@ def test_fast_arithmetic(fastmath: bool | set[str], rng: np.random.Generator) ->
     assert np.allclose(result, np.maximum(a, np.float32(0.9) * b), rtol=1e-6)
 
 
+# exp, which is ours.
+
+
+def everywhere() -> Any:
+    """Give float32 numbers of all magnitudes and, densely, those whose exp is one; 64 in a row."""
+    bits = np.arange(0, 2**32, 6451, dtype=np.uint64).astype(np.uint32).view(np.float32)
+    ends = [0, -0.0, math.inf, -math.inf, math.nan, 88.72283, 88.72284, -87.33655, -103.97207, -103.97209, 1e38, -1e38]
+    values = np.concatenate([np.linspace(-110, 95, 1 << 18, dtype=np.float32), bits, np.array(ends, np.float32)])
+    return values[: values.size // 64 * 64].reshape(-1, 64)[::-1].copy()
+
+
+@kernel
+def scalar_exp(dst: Any, src: Any, params: Any) -> None:
+    for y in range(dst.shape[0]):
+        for x in range(dst.shape[1]):
+            dst[y, x] = math.exp(src[0][y, x])
+
+
+@numba.njit(error_model="numpy")  # type: ignore[untyped-decorator]
+def helped_exp(value: float) -> float:
+    return math.exp(value)
+
+
+def test_exp() -> None:
+    x = everywhere()
+    with np.errstate(over="ignore", under="ignore"):
+        exact = np.exp(x.astype(np.float64))
+        expected = exact.astype(np.float32)
+    result = run(scalar_exp, [x])
+    finite = np.isfinite(expected)
+    assert np.array_equal(result[~finite], expected[~finite], equal_nan=True)
+    assert (np.abs(result[finite] - exact[finite]) <= 2 * np.spacing(expected[finite]).astype(np.float64)).all()
+    assert (result[x == 0] == 1).all() and (x == 0).any()
+    assert (result[x < -103.98] == 0).all()
+
+
+def test_exp_is_the_same_wherever_it_is_called() -> None:
+    @kernel
+    def by_numpy(dst: Any, src: Any, params: Any) -> None:
+        for y in range(dst.shape[0]):
+            for x in range(dst.shape[1]):
+                dst[y, x] = np.exp(src[0][y, x])
+
+    @kernel
+    def by_helper(dst: Any, src: Any, params: Any) -> None:
+        for y in range(dst.shape[0]):
+            for x in range(dst.shape[1]):
+                dst[y, x] = helped_exp(src[0][y, x])
+
+    @kernel
+    def of_arrays(dst: Any, src: Any, params: Any) -> None:
+        dst[:] = np.exp(src[0][:, :])
+
+    x = everywhere()[::20]
+    expected = run(scalar_exp, [x])
+    for function in (by_numpy, by_helper, of_arrays, kernel(fastmath=True)(scalar_exp.py_func)):
+        assert np.array_equal(run(function, [x])[np.isfinite(x)], expected[np.isfinite(x)]), function.__name__
+
+
+def test_exp_of_constants_and_of_doubles() -> None:
+    @kernel
+    def some(dst: Any, src: Any, params: Any) -> None:
+        dst[0, 0] = math.exp(-1) - np.exp(np.float32(-1))
+        dst[0, 1] = (math.exp(np.float64(1e-12)) - np.float64(1)) * np.float64(1e12)
+        dst[0, 2] = np.exp(1)
+
+    result = run(some, [RAMP], Sample.SINGLE)[0]
+    assert result[0] == 0 and abs(result[1] - 1) < 1e-3 and abs(result[2] - math.e) < 1e-6
+
+
+@on_x86
+def test_exp_is_vectorised_in_single_precision() -> None:
+    for assembly in (instructions(scalar_exp, sources=1), row_instructions(lambda s2: math.exp(-s2 * math.exp(-4)))):
+        assert len(re.findall(r"\bv?mulps\b", assembly)) >= 8
+        assert not re.search(r"\bv?(mul|add|sub)[ps]d\b|fmadd|fmsub|\bcall|expf", assembly.split("vdiff_describe:")[0])
+
+
+# The same on every CPU.
+
+
+def for_cpu(function: Kernel, signature: Signature, cpu: str | None) -> tuple[Compiled, str]:
+    """Compile a kernel for another CPU than this. Give it, and its assembly."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(numba.core.config, "CPU_NAME", cpu)
+        patch.setattr(numba.core.config, "CPU_FEATURES", None if cpu is None else "")
+        kernel_compiler.kernel_context.cache_clear()
+        made = kernel_compiler.compile_kernel(function.py_func, signature, function._options)
+    kernel_compiler.kernel_context.cache_clear()
+    return kernels.load(made.code, made.externals, Descriptor(magic=KERNEL_MAGIC)), str(made.library.get_asm_str())
+
+
+@kernel
+def arithmetic(dst: Any, src: Any, params: Any) -> None:
+    a, b = src[0], src[1]
+    for y in range(dst.shape[0]):
+        for x in range(dst.shape[1]):
+            u, v = a[y, x], b[y, x]
+            smooth = u * v + params[0] * u - v / (3 + u) + math.sqrt(u) + u**2 - v**3 + math.exp(-u / 50)
+            rough = (
+                np.floor(v / 3) + np.ceil(u / 7) + np.rint(v) + round(u / 3) + abs(u - v) + max(u, v) + u % 3 + v // 7
+            )
+            dst[y, x] = smooth + rough
+
+
+@kernel
+def whole_planes(dst: Any, src: Any, params: Any) -> None:
+    a = src[0][:, :]
+    total = params[0]
+    for y in range(a.shape[0]):
+        for x in range(a.shape[1]):
+            total += a[y, x] * 1.1
+    for y in range(dst.shape[0]):
+        dst[y] = np.exp(-src[1][y] / 100) * a.sum() + total
+
+
+@on_x86
+@pytest.mark.parametrize("function", [arithmetic, whole_planes])
+def test_the_same_bytes_on_every_cpu(function: Kernel, rng: np.random.Generator) -> None:
+    planes = [noise(rng, Sample.SINGLE) for _ in range(2)]
+    signature = Signature(Sample.SINGLE, Sample.SINGLE, 2, 1)
+    here, assembly = for_cpu(function, signature, None)
+    plain, plain_assembly = for_cpu(function, signature, "x86-64-v2")
+    assert not re.search("[yz]mm", plain_assembly) and assembly != plain_assembly
+    assert not re.search("fmadd|fmsub", assembly)
+    results = [call(compiled, planes, Sample.SINGLE, [0.3]) for compiled in (here, plain)]
+    assert np.array_equal(*results) and np.unique(results[0]).size > 100
+
+
 # Exceptions.
 
 
@@ -554,12 +684,13 @@ def test_without_numba_the_message_says_how_to_get_it(monkeypatch: pytest.Monkey
 # Diffusivities.
 
 
-def row_of(compiled: Compiled, values: Any) -> Any:
-    out = np.full(values.size + 1, PADDING, np.float32)
-    function = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64)(compiled.descriptor.run)
-    function(out.ctypes.data, values.ctypes.data, values.size)
-    assert out[-1] == PADDING
-    return out[:-1]
+def row_of(compiled: Compiled, values: Any, scale: float = 1) -> Any:
+    row = np.full(values.size + 1, PADDING, np.float32)
+    row[:-1] = values
+    function = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_float)(compiled.descriptor.run)
+    function(row.ctypes.data, values.size, scale)
+    assert row[-1] == PADDING
+    return row[:-1]
 
 
 def rational(s2: float) -> float:
@@ -571,6 +702,7 @@ def test_diffusivity(rng: np.random.Generator) -> None:
     for count in (0, 1, 1000):
         s2 = (rng.random(count) * 255**2).astype(np.float32)
         assert np.array_equal(row_of(compiled, s2), 1 / (1 + s2 / np.float32(36)))
+        assert np.array_equal(row_of(compiled, s2, 0.3), 1 / (1 + s2 * np.float32(0.3) / np.float32(36)))
     assert compiled.descriptor.magic == b"vdiff g 1"
     assert (compiled.descriptor.sources, compiled.descriptor.params) == (0, 0)
     s2 = np.linspace(0, 300, 50, dtype=np.float32)
@@ -579,10 +711,15 @@ def test_diffusivity(rng: np.random.Generator) -> None:
 
 @on_x86
 def test_diffusivity_is_vectorised_in_single_precision() -> None:
-    assembly = kernel_compiler.compile_row(
-        kernels.plain_function(rational, "s2"), kernel(no_name)._options
-    ).library.get_asm_str()
-    assert re.search(r"\bv?divps\b", assembly) and not re.search(r"\bv?div[ps]d\b", assembly)
+    assembly = row_instructions(rational)
+    assert re.search(r"\bv?divps\b", assembly)
+    assert not re.search(r"\bv?div[ps]d\b", assembly)
+
+
+def row_instructions(function: Any) -> str:
+    """Give the assembly of the plugin's entry to a diffusivity."""
+    code = kernel_compiler.compile_diffusivity(function, kernel(no_name)._options)
+    return str(code.library.get_asm_str()).split("\nvdiff_entry:")[1]
 
 
 def test_what_a_diffusivity_cannot_be() -> None:
@@ -597,11 +734,36 @@ def test_what_a_diffusivity_cannot_be() -> None:
         compile_diffusivity(lambda: 1)  # type: ignore[arg-type,misc]
     with pytest.raises(KernelError, match="add"):
         compile_diffusivity(lambda s2: s2 + "a")  # type: ignore[operator]
-    # An error that nobody foresaw must show in the picture rather than pass for a result.
-    table = (1.0, 0.5)
-    assert np.isnan(
-        row_of(compile_diffusivity(lambda s2: table[int(s2)]), np.array([0, 1, 7], np.float32))
-    ).tolist() == [0, 0, 1]
+
+
+PAIR, TABLE = (1.0, 0.5), np.array([1, 0.5], np.float32)
+
+
+@pytest.mark.parametrize(
+    ("function", "said"),
+    [
+        (lambda s2: 1.3 - s2 * 0.1, "(0) is 1.3"),
+        (lambda s2: 1 / s2, "(0) is inf"),
+        (lambda s2: s2 / s2, "(0) is nan"),
+        (lambda s2: 1.00001 if s2 == 4 else 1.0, "(4) is 1.00001"),
+        (lambda s2: 1 - s2 * 1e-9 if s2 < 1e9 else -0.01, "(1e+09) is -0.01"),
+        (lambda s2: -2.0 if 2e-6 < s2 < 3e-6 else 1.0, "e-06) is -2"),
+        (lambda s2: PAIR[int(s2)], "(2) is nan"),
+        (lambda s2: TABLE[int(s2)], "(2) is nan"),
+    ],
+)
+def test_a_diffusivity_is_tried_before_it_is_used(function: Any, said: str, cache: Path) -> None:
+    before, loaded, place = files(cache), list(kernels.loaded), f"{__file__}:{function.__code__.co_firstlineno}: "
+    for _ in range(2):  # the second time, too
+        with pytest.raises(KernelError) as error:
+            compile_diffusivity(function)
+        assert str(error.value).startswith(f"{place}<lambda>: a diffusivity is within 0...1: <lambda>(")
+        assert str(error.value).endswith(said)
+    assert files(cache) == before and kernels.loaded == loaded
+
+
+def files(cache: Path) -> set[Path]:
+    return set((cache / "vdiff").iterdir()) if (cache / "vdiff").exists() else set()
 
 
 # What is kept on disk.

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from vs_vdiff.kernels import Compiled, Kernel, KernelError, compile_diffusivity, kernel
+    from vs_vdiff.kernels import Compiled, Kernel, KernelError, compile_diffusivity, diffuse, kernel
     from vs_vdiff.key_frames import format_keyframes, keyframes, write_keyframes
     from vs_vdiff.plugin import PluginNotFoundError, load
 
@@ -19,13 +19,14 @@ __all__ = [
     "PluginNotFoundError",
     "__version__",
     "compile_diffusivity",
+    "diffuse",
     "format_keyframes",
     "kernel",
     "keyframes",
     "load",
     "write_keyframes",
 ]
-KERNELS = ("Compiled", "Kernel", "KernelError", "compile_diffusivity", "kernel")
+KERNELS = ("Compiled", "Kernel", "KernelError", "compile_diffusivity", "diffuse", "kernel")
 
 __version__: str
 

@@ -9,12 +9,13 @@ the code generator with its library, the calling convention, and how its code ke
 module and nowhere else.
 """
 
+import math
 import operator
 import pickle
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from types import FunctionType
 from typing import Any
@@ -42,15 +43,18 @@ from numba.extending import (
     register_model,
 )
 
-from vs_vdiff.kernel_layout import DESCRIBE_ENTRY, ENTRY, Call, KernelError, Sample, Signature
+from vs_vdiff.kernel_layout import DESCRIBE_ENTRY, ENTRY, EULER_ENTRY, Call, KernelError, Sample, Signature
 
-__all__ = ["ObjectCode", "compile_kernel", "compile_row"]
+__all__ = ["ObjectCode", "compile_diffusivity", "compile_kernel"]
 
 DTYPES = {Sample.BYTE: types.uint8, Sample.WORD: types.uint16, Sample.SINGLE: types.float32}
 NUMBA = Path(numba.__file__).parent
 EXACT = 2**24  # integers up to it are float32 without rounding
+ROUNDER = 1.5 * 2**23  # added to a small float32 and taken away again, it leaves the nearest integer
+LN2, LN2_HIGH = math.log(2), 355 / 512  # of few bits: its multiples are exact
 BYTE_POINTER = llvm.IntType(8).as_pointer()
 INT32, INT64 = llvm.IntType(32), llvm.IntType(64)
+FLOAT32 = llvm.FloatType()
 
 
 @dataclass(frozen=True)
@@ -326,10 +330,14 @@ class SingleFloats(FunctionPass):  # type: ignore[misc]
 
 @register_pass(mutates_CFG=False, analysis_only=False)
 class SingleIntegers(FunctionPass):  # type: ignore[misc]
-    """Where an integer constant meets a float32, make it one: NumPy 2's rule, in place of numba's float64."""
+    """Where an integer constant meets a float32, make it one: NumPy 2's rule, in place of numba's float64.
+
+    And where exp takes one, so that what is computed of it is not double.
+    """
 
     _name = "vdiff_single_integers"
     FUNCTIONS = (("max", "builtins"), ("min", "builtins"), ("maximum", "numpy"), ("minimum", "numpy"))
+    EXP = (("exp", "math"), ("exp", "numpy"))
     POWERS = (operator.pow, operator.ipow)
 
     def __init__(self) -> None:
@@ -348,15 +356,17 @@ class SingleIntegers(FunctionPass):  # type: ignore[misc]
                 expression = statement.value
                 if not isinstance(expression, ir.Expr):
                     continue
+                called = None
                 if expression.op in ("binop", "inplace_binop"):
                     operands = [expression.lhs, expression.rhs]
                 elif expression.op == "call" and (
-                    ir_utils.guard(ir_utils.find_callname, state.func_ir, expression) in self.FUNCTIONS
-                ):
+                    called := ir_utils.guard(ir_utils.find_callname, state.func_ir, expression)
+                ) in (*self.FUNCTIONS, *self.EXP):
                     operands = list(expression.args)
                 else:
                     continue
-                if not any(state.typemap[operand.name] == types.float32 for operand in operands):
+                are_singles = [state.typemap[operand.name] == types.float32 for operand in operands]
+                if not any(are_singles) and called not in self.EXP:
                     continue
                 for place, operand in enumerate(operands):
                     number = ir_utils.guard(ir_utils.find_const, state.func_ir, operand)
@@ -387,10 +397,57 @@ class KernelPipeline(CompilerBase):  # type: ignore[misc]
         return [stages]
 
 
+@cache
+def exp_function() -> str:
+    """Write exp of a float32 as arithmetic that several pixels share and that is the same on every CPU.
+
+    The C library's is neither. exp(x) is 2^n exp(f), n the integer nearest to x log2(e), exp(f) a Taylor polynomial.
+    The error is below 2 units in the last place, of subnormal numbers too.
+    """
+    function = llvm.Function(llvm.Module(), llvm.FunctionType(FLOAT32, [FLOAT32]), "vdiff_exp")
+    function.linkage = "private"
+    function.attributes.add("alwaysinline")
+    builder = llvm.IRBuilder(function.append_basic_block())
+    number = partial(llvm.Constant, FLOAT32)
+    (x,) = function.args
+    # Beyond these it is 0 and infinity. NaN stays.
+    x = builder.select(builder.fcmp_ordered("<", x, number(-104)), number(-104), x)
+    x = builder.select(builder.fcmp_ordered(">", x, number(89)), number(89), x)
+    # The last bits of this sum are n: no conversion, whose result for NaN would be undefined.
+    shifted = builder.fadd(builder.fmul(x, number(1 / LN2)), number(ROUNDER))
+    n = builder.fsub(shifted, number(ROUNDER))
+    f = builder.fsub(x, builder.fmul(n, number(LN2_HIGH)))  # exact
+    f = builder.fsub(f, builder.fmul(n, number(LN2 - LN2_HIGH)))
+    result = number(1 / math.factorial(7))
+    for i in reversed(range(7)):
+        result = builder.fadd(builder.fmul(result, f), number(1 / math.factorial(i)))
+    # 2^n in two factors, which are normal numbers where 2^n is not.
+    exponent = builder.sub(builder.bitcast(shifted, INT32), builder.bitcast(number(ROUNDER), INT32))
+    half = builder.ashr(exponent, INT32(1))
+    for part in (half, builder.sub(exponent, half)):
+        power = builder.shl(builder.add(part, INT32(127)), INT32(23))
+        result = builder.fmul(result, builder.bitcast(power, FLOAT32))
+    builder.ret(result)
+    return str(function)
+
+
+class KernelLibrary(AOTCodeLibrary):  # type: ignore[misc]
+    """Code in which exp is ours, that of helpers and of whole arrays too."""
+
+    _final_module: Any
+
+    def _optimize_final_module(self) -> None:
+        text = str(self._final_module)
+        ours = re.sub(r"^declare float @llvm\.exp\.f32\(.*", lambda _: exp_function(), text, flags=re.M)
+        if ours != text:
+            self._final_module = parse_assembly(ours.replace("@llvm.exp.f32(", "@vdiff_exp("))
+        super()._optimize_final_module()
+
+
 class KernelCodegen(JITCPUCodegen):  # type: ignore[misc]
     """Code for this very CPU, which numba's engine does not take in."""
 
-    _library_class = AOTCodeLibrary
+    _library_class = KernelLibrary
 
     def _customize_tm_options(self, options: dict[str, Any]) -> None:
         super()._customize_tm_options(options)
@@ -432,13 +489,18 @@ def compile_kernel(function: FunctionType, signature: Signature, options: dict[s
     return compile_entry(function, arguments, types.void, options, build_kernel_entry)
 
 
-def compile_row(function: FunctionType, options: dict[str, Any]) -> ObjectCode:
-    """Compile a function of a number and a loop over it, `void row(float *out, const float *in, int64_t n)`.
+def compile_diffusivity(function: FunctionType, options: dict[str, Any]) -> ObjectCode:
+    """Compile a function of a squared contrast, and the loops of diffusion over it.
+
+    `void row(float *s2, int64_t n, float scale)` replaces s2 by g = function(s2 * scale), and
+    `void euler_row(float *dst, const float *mid, const float *down, float *flux, int64_t n, float tau, float scale)`
+    takes a row through an Euler step: with the flows g(d²)·d along the differences d to the right and to the row below,
+    dst = mid + tau·((to the right - from the left) + (down - flux)), and flux = down for the next row.
 
     Raises:
         KernelError: numba does not understand the function.
     """
-    return compile_entry(function, (types.float32,), types.float32, options, build_row_entry)
+    return compile_entry(function, (types.float32,), types.float32, options, build_diffusivity_entries)
 
 
 Build = Callable[[Any, Any, Any, Any], None]
@@ -544,7 +606,7 @@ def build_kernel_entry(context: Any, module: Any, callee: Any, description: Any)
         return builder.load(builder.bitcast(address, kind.as_pointer()))
 
     height, width = field("height", INT64), field("width", INT64)
-    peak = builder.fptrunc(field("peak", llvm.DoubleType()), llvm.FloatType())
+    peak = builder.fptrunc(field("peak", llvm.DoubleType()), FLOAT32)
 
     def plane(kind: PlaneType, data: Any, stride: Any) -> Any:
         view = cgutils.create_struct_proxy(kind)(context, builder)
@@ -560,7 +622,7 @@ def build_kernel_entry(context: Any, module: Any, callee: Any, description: Any)
     src_stride = field("src_stride", INT64.as_pointer())
     numbers = field("params", llvm.DoubleType().as_pointer())
     planes = [plane(sources.dtype, element(src, i), element(src_stride, i)) for i in range(len(sources))]
-    singles = [builder.fptrunc(element(numbers, i), llvm.FloatType()) for i in range(len(params))]
+    singles = [builder.fptrunc(element(numbers, i), FLOAT32) for i in range(len(params))]
     arguments = [
         plane(output, field("dst", BYTE_POINTER), field("dst_stride", INT64)),
         context.make_tuple(builder, sources, planes),
@@ -582,19 +644,49 @@ def build_kernel_entry(context: Any, module: Any, callee: Any, description: Any)
     builder.ret_void()
 
 
-def build_row_entry(context: Any, module: Any, callee: Any, description: Any) -> None:
-    single = llvm.FloatType()
-    entry = llvm.Function(module, llvm.FunctionType(llvm.VoidType(), [single.as_pointer()] * 2 + [INT64]), ENTRY)
-    out, values, count = entry.args
-    out.add_attribute("noalias")
-    builder = llvm.IRBuilder(entry.append_basic_block("entry"))
-    with cgutils.for_range(builder, count) as loop:
-        value = builder.load(builder.gep(values, [loop.index]))
+def build_diffusivity_entries(context: Any, module: Any, callee: Any, description: Any) -> None:
+    single, pointer = FLOAT32, FLOAT32.as_pointer()
+
+    def entry(name: str, *parameters: Any) -> tuple[Any, ...]:
+        function = llvm.Function(module, llvm.FunctionType(llvm.VoidType(), parameters), name)
+        return llvm.IRBuilder(function.append_basic_block("entry")), *function.args
+
+    def at(builder: Any, row: Any, index: Any) -> Any:
+        return builder.gep(row, [index])
+
+    def diffusivity(builder: Any, s2: Any, scale: Any) -> Any:
         status, result = context.call_conv.call_function(
-            builder, callee, description.restype, description.argtypes, [value]
+            builder, callee, description.restype, description.argtypes, [builder.fmul(s2, scale)]
         )
-        result = builder.select(status.is_error, llvm.Constant(single, float("nan")), result)
-        builder.store(result, builder.gep(out, [loop.index]))
+        return builder.select(status.is_error, llvm.Constant(FLOAT32, math.nan), result)
+
+    builder, row, count, scale = entry(ENTRY, pointer, INT64, single)
+    with cgutils.for_range(builder, count) as loop:
+        address = at(builder, row, loop.index)
+        builder.store(diffusivity(builder, builder.load(address), scale), address)
+    builder.ret_void()
+
+    builder, dst, mid, down, flux, count, tau, scale = entry(
+        EULER_ENTRY, pointer, pointer, pointer, pointer, INT64, single, single
+    )
+    for argument in (dst, flux):
+        argument.add_attribute("noalias")
+
+    def flow(difference: Any) -> Any:
+        return builder.fmul(diffusivity(builder, builder.fmul(difference, difference), scale), difference)
+
+    left = cgutils.alloca_once_value(builder, llvm.Constant(FLOAT32, 0))
+    with cgutils.for_range(builder, count) as loop:
+        x = loop.index
+        u = builder.load(at(builder, mid, x))
+        right = flow(builder.fsub(builder.load(at(builder, mid, builder.add(x, INT64(1)))), u))
+        below = flow(builder.fsub(builder.load(at(builder, down, x)), u))
+        across = builder.fsub(right, builder.load(left))
+        along = builder.fsub(below, builder.load(at(builder, flux, x)))
+        change = builder.fmul(tau, builder.fadd(across, along))
+        builder.store(builder.fadd(u, change), at(builder, dst, x))
+        builder.store(below, at(builder, flux, x))
+        builder.store(right, left)
     builder.ret_void()
 
 

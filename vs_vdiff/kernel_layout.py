@@ -7,9 +7,10 @@ from dataclasses import dataclass
 __all__ = [
     "DESCRIBE_ENTRY",
     "ENTRY",
+    "EULER_ENTRY",
     "KERNEL_MAGIC",
     "MAX_SOURCES",
-    "ROW_MAGIC",
+    "DIFFUSIVITY_MAGIC",
     "Call",
     "Describe",
     "Descriptor",
@@ -20,11 +21,13 @@ __all__ = [
 ]
 
 KERNEL_MAGIC = b"vdiff kernel 1\0\0"
-ROW_MAGIC = b"vdiff g 1\0\0\0\0\0\0\0"
+DIFFUSIVITY_MAGIC = b"vdiff g 1\0\0\0\0\0\0\0"
 ENTRY = "vdiff_entry"
 """The name of the function in the object code that does the work."""
 DESCRIBE_ENTRY = "vdiff_describe"
 """And of the one that tells what an exception says."""
+EULER_ENTRY = "vdiff_euler"
+"""And of the second one of a diffusivity, in the place of the former."""
 MAX_SOURCES = 64
 
 

@@ -19,8 +19,9 @@ from typing import TYPE_CHECKING, Any, overload
 from vs_vdiff.kernel_layout import (
     DESCRIBE_ENTRY,
     ENTRY,
+    EULER_ENTRY,
     KERNEL_MAGIC,
-    ROW_MAGIC,
+    DIFFUSIVITY_MAGIC,
     Descriptor,
     KernelError,
     Sample,
@@ -30,9 +31,10 @@ from vs_vdiff.kernel_layout import (
 if TYPE_CHECKING:
     import vapoursynth as vs
 
-__all__ = ["Compiled", "Kernel", "KernelError", "compile_diffusivity", "kernel"]
+__all__ = ["Compiled", "Kernel", "KernelError", "compile_diffusivity", "diffuse", "kernel"]
 
 ERROR_MODELS = ("numpy", "python")
+ROUNDING = 1e-6  # by which a diffusivity may leave 0...1
 VARIADIC = inspect.CO_VARARGS | inspect.CO_VARKEYWORDS | inspect.CO_GENERATOR | inspect.CO_COROUTINE
 
 
@@ -87,10 +89,14 @@ def sweep() -> None:
     """Unload the code that neither Python nor the native plugin uses."""
     for one in list(loaded):
         if one.owner is not None and one.owner() is None and one.descriptor.users == 0:
-            loaded.remove(one)
-            one.descriptor.magic = b""
-            one.descriptor.self = 0
-            one.engine.close()
+            unload(one)
+
+
+def unload(one: Loaded) -> None:
+    loaded.remove(one)
+    one.descriptor.magic = b""
+    one.descriptor.self = 0
+    one.engine.close()
 
 
 def load(code: bytes, externals: Sequence[str], descriptor: Descriptor) -> Compiled:
@@ -125,8 +131,8 @@ def load(code: bytes, externals: Sequence[str], descriptor: Descriptor) -> Compi
     descriptor.self = ctypes.addressof(descriptor)
     descriptor.size = ctypes.sizeof(Descriptor)
     descriptor.run = engine.get_function_address(ENTRY)
-    if descriptor.magic == KERNEL_MAGIC.rstrip(b"\0"):
-        descriptor.describe = engine.get_function_address(DESCRIBE_ENTRY)
+    is_kernel = descriptor.magic == KERNEL_MAGIC.rstrip(b"\0")
+    descriptor.describe = engine.get_function_address(DESCRIBE_ENTRY if is_kernel else EULER_ENTRY)
     one = Loaded(engine, descriptor)
     compiled = Compiled(one)
     one.owner = weakref.ref(compiled)
@@ -168,28 +174,59 @@ def obtain(
         if descriptor.self:  # a kernel without an owner that is still in use
             compiled = adopt(descriptor)
         else:
-            found = None if name is None else kernel_cache.read(name)
-            if found is None:
-                from vs_vdiff import kernel_compiler
-
-                made = (
-                    kernel_compiler.compile_row(function, options)
-                    if signature is None
-                    else kernel_compiler.compile_kernel(function, signature, options)
-                )
-                found = made.code, made.externals
-                if name is not None and made.is_portable:
-                    kernel_cache.write(name, *found)
-            descriptor.magic = ROW_MAGIC if signature is None else KERNEL_MAGIC
+            descriptor.magic = DIFFUSIVITY_MAGIC if signature is None else KERNEL_MAGIC
             if signature is not None:
                 descriptor.sources, descriptor.params = signature.sources, signature.params
                 descriptor.src_type, descriptor.dst_type = signature.src, signature.dst
-            compiled = load(*found, descriptor)
+            if name is not None and (found := kernel_cache.read(name)) is not None:
+                compiled = load(*found, descriptor)
+            else:
+                compiled = make(function, options, signature, name, descriptor)
         if name is None:
             own[signature] = compiled
         else:
             by_fingerprint[name] = compiled
         return compiled
+
+
+def make(
+    function: FunctionType,
+    options: dict[str, Any],
+    signature: Signature | None,
+    name: str | None,
+    descriptor: Descriptor,
+) -> Compiled:
+    """Compile a function, load it, and keep it on disk once it is known to be good."""
+    from vs_vdiff import kernel_cache, kernel_compiler
+
+    if signature is None:
+        made = kernel_compiler.compile_diffusivity(function, options)
+    else:
+        made = kernel_compiler.compile_kernel(function, signature, options)
+    compiled = load(made.code, made.externals, descriptor)
+    if signature is None:
+        try:
+            check_range(function, descriptor.run)
+        except BaseException:
+            unload(compiled._loaded)
+            raise
+    if name is not None and made.is_portable:
+        kernel_cache.write(name, made.code, made.externals)
+    return compiled
+
+
+def check_range(function: FunctionType, address: int) -> None:
+    """Refuse a diffusivity that is not within 0...1 at every contrast: no scheme would be stable with it."""
+    import numpy as np
+
+    s2 = np.unique(np.concatenate([np.arange(1 << 12), np.geomspace(1e-6, 1e9, 1 << 14)]).astype(np.float32))
+    g = s2.copy()
+    ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_float)(address)(g.ctypes.data, g.size, 1)
+    wrong = np.flatnonzero(~((g >= -ROUNDING) & (g <= 1 + ROUNDING)))
+    if wrong.size:
+        code, name, i = function.__code__, function.__name__, wrong[0]
+        said = f"a diffusivity is within 0...1: {name}({s2[i]:g}) is {g[i]:g}"
+        raise KernelError(f"{code.co_filename}:{code.co_firstlineno}: {name}: {said}")
 
 
 def adopt(descriptor: Descriptor) -> Compiled:
@@ -299,6 +336,11 @@ def kernel(
     and without it reads or destroys other memory: switch it on while a kernel is new. Write the neighbour before the
     first pixel as `src[i][y, x - 1 if x > 0 else 0]`: with `max(x - 1, 0)` the loop is not vectorised.
 
+    `+ - * /`, comparisons, `abs`, `min`, `max`, `round`, `math.exp`, `math.sqrt` and NumPy's `exp`, `sqrt`, `floor`,
+    `ceil`, `trunc` and `rint` are computed for several pixels at a time and give the same bytes on every machine; `exp`
+    is within 2 units in the last place. Other functions, as `log`, `sin`, `tanh` and powers except those of integers,
+    are calls of the C library for every pixel, and the last bit may differ from machine to machine.
+
     Args:
         function: The function.
         boundscheck: Check indices; an `IndexError` fails the frame.
@@ -336,14 +378,37 @@ def plain_function(function: Any, *parameters: str) -> FunctionType:
     return function
 
 
+def diffuse(clip: "vs.VideoNode", diffusivity: str | Callable[[float], float] = "rational", **arguments: Any) -> Any:
+    """Diffuse, with a diffusivity of one's own: `core.vdiff.Diffuse`, which takes it by name or compiled.
+
+    Args:
+        clip: The clip.
+        diffusivity: A name that `Diffuse` knows, or a Python function g(s²) within 0...1, 1 where all is to be smoothed.
+            It is compiled for float32, by LLVM for several pixels at once where it has no branches. s is the difference
+            between neighbours, or the steering picture's gradient, divided by `k`, which is 1 unless given: on the 8-bit
+            scale at every depth.
+        **arguments: The other arguments of `Diffuse`.
+
+    Raises:
+        KernelError: The function cannot be compiled, raises an exception of its own, or leaves 0...1 somewhere.
+        vapoursynth.Error: The filter refuses an argument.
+    """
+    import vapoursynth as vs
+
+    compiled = None if isinstance(diffusivity, str) else compile_diffusivity(diffusivity)
+    return vs.core.vdiff.Diffuse(clip, diffusivity=diffusivity if compiled is None else compiled.ticket, **arguments)
+
+
 def compile_diffusivity(function: Callable[[float], float]) -> Compiled:
     """Compile a diffusivity g(s²) for `core.vdiff.Diffuse`: a number of the squared gradient, on the 8-bit scale.
 
-    It is computed in float32, several pixels at a time where it has no branches.
+    It is computed in float32, several pixels at a time where it has no branches, and must be within 0...1 at every s²;
+    this is tried from 0 to 1e9.
 
     Raises:
-        KernelError: It cannot be compiled, or it raises an exception of its own.
+        KernelError: It cannot be compiled, it raises an exception of its own, or it is not within 0...1.
     """
     require_numba()
-    options = {"nopython": True, "boundscheck": False, "error_model": "numpy", "fastmath": False}
+    # An index beyond a table is found out at the trial.
+    options = {"nopython": True, "boundscheck": True, "error_model": "numpy", "fastmath": False}
     return obtain(plain_function(function, "s2"), options, None, {})

@@ -1,14 +1,15 @@
 """Functions that `vs_vdiff` compiled: what it hands over of one, and how that is checked.
 
-The argument `kernel` is a ticket of 40 bytes: magic, the address of a descriptor, the process, a checksum. A ticket
-that was made up, cut, or kept from another process is refused before its address is looked at. Native code that uses
-a function counts itself in the descriptor's `users`; `vs_vdiff` frees it only when there are none.
+The argument is a ticket of 40 bytes: magic, the address of a descriptor, the process, a checksum. A ticket that was
+made up, cut, or kept from another process is refused before its address is looked at. Native code that uses a function
+counts itself in the descriptor's `users`; `vs_vdiff` frees it only when there are none.
 """
 
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdio cimport snprintf
 from libc.string cimport memcmp, memcpy
 
-from common.args cimport Args, fail
+from common.args cimport MESSAGE, Args, fail, is_given
 
 
 cdef extern from "<unistd.h>" nogil:
@@ -29,16 +30,27 @@ cdef extern from * nogil:
         double peak;
     } VdiffCall;
 
-    typedef struct VdiffKernel {
+    typedef struct VdiffNative {
         char magic[16];
         uint64_t self;
         uint32_t size;
         int32_t users;
         int32_t sources, params;
         int32_t src_type, dst_type;
-        int32_t (*run)(const VdiffCall *call, void **exception);
-        void (*describe)(void *exception, char *text, int32_t size);
-    } VdiffKernel;
+        union {
+            int32_t (*run)(const VdiffCall *call, void **exception);
+            void (*row)(float *s2, int64_t n, float scale);
+        };
+        union {
+            void (*describe)(void *exception, char *text, int32_t size);
+            void (*euler_row)(
+                float *dst, const float *mid, const float *down, float *flux, int64_t n, float tau, float scale);
+        };
+    } VdiffNative;
+
+    /* The magic of 16 bytes: what kind of function it is. */
+    #define VDIFF_KERNEL "vdiff kernel 1\\0"
+    #define VDIFF_DIFFUSIVITY "vdiff g 1\\0\\0\\0\\0\\0\\0"
 
     static inline void vdiff_add(int32_t *cell, int32_t value) { __atomic_add_fetch(cell, value, __ATOMIC_ACQ_REL); }
     """
@@ -52,18 +64,25 @@ cdef extern from * nogil:
         const double *params
         double peak                  # of the output's format
 
-    ctypedef struct Kernel "VdiffKernel":
+    ctypedef struct Native "VdiffNative":
         char magic[16]
         uint64_t self
         uint32_t size
         int32_t users
-        int32_t sources
+        int32_t sources              # those of a kernel
         int32_t params
         int32_t src_type             # a NativeType, as dst_type
         int32_t dst_type
         int32_t (*run)(const Call *call, void **exception) noexcept nogil
         void (*describe)(void *exception, char *text, int32_t size) noexcept nogil
+        # Of a diffusivity, in the same places:
+        void (*row)(float *s2, int64_t n, float scale) noexcept nogil
+        void (*euler_row)(
+            float *dst, const float *mid, const float *down, float *flux, int64_t n, float tau,
+            float scale) noexcept nogil
 
+    const char *KERNEL "VDIFF_KERNEL"
+    const char *DIFFUSIVITY "VDIFF_DIFFUSIVITY"
     void atomic_add "vdiff_add"(int32_t *cell, int32_t value)
 
 
@@ -87,23 +106,32 @@ cdef inline uint64_t checksum(const uint8_t *bytes, int count) noexcept nogil:
     return sum
 
 
-cdef inline Kernel *native_arg(Args *a, const char *key, const char *kind) noexcept nogil:
-    """The function that a ticket stands for, counted as in use. `kind`: its magic, 16 bytes."""
-    cdef const uint8_t *ticket = <const uint8_t *>a.api.mapGetData(a.given, key, 0, NULL)
-    cdef int size = a.api.mapGetDataSize(a.given, key, 0, NULL)
+cdef inline bint is_ticket(const Args *a, const char *key, const char *kind) noexcept nogil:
+    """Whether the argument is, or would be, a ticket of the kind, KERNEL or DIFFUSIVITY."""
+    return (is_given(a, key) and a.api.mapGetDataSize(a.given, key, 0, NULL) == TICKET
+            and memcmp(a.api.mapGetData(a.given, key, 0, NULL), kind, MAGIC) == 0)
+
+
+cdef inline Native *native_arg(Args *a, const char *key, const char *kind) noexcept nogil:
+    """The function that a ticket stands for, counted as in use."""
+    cdef char text[MESSAGE]
+    cdef const uint8_t *ticket
     cdef uint64_t words[3]     # address, process, checksum
-    cdef Kernel *k
-    if size == TICKET and memcmp(ticket, kind, MAGIC) == 0:
+    cdef Native *f
+    if is_ticket(a, key, kind):
+        ticket = <const uint8_t *>a.api.mapGetData(a.given, key, 0, NULL)
         memcpy(words, ticket + MAGIC, TICKET - MAGIC)
-        k = <Kernel *>words[0]
+        f = <Native *>words[0]
         if (words[2] == checksum(ticket, TICKET - 8) and words[1] == <uint64_t>getpid()
-                and memcmp(k.magic, kind, MAGIC) == 0 and k.self == words[0] and k.size == sizeof(Kernel)):
-            atomic_add(&k.users, 1)
-            return k
-    fail(a, b"kernel is not one that vs_vdiff has made in this process: make it with vs_vdiff.kernel.")
+                and memcmp(f.magic, kind, MAGIC) == 0 and f.self == words[0] and f.size == sizeof(Native)):
+            atomic_add(&f.users, 1)
+            return f
+    snprintf(text, MESSAGE, b"%s is not one that vs_vdiff has compiled in this process: call %s through vs_vdiff.",
+             key, a.name)
+    fail(a, text)
     return NULL
 
 
-cdef inline void release_native(Kernel *k) noexcept nogil:
-    if k != NULL:
-        atomic_add(&k.users, -1)
+cdef inline void release_native(Native *f) noexcept nogil:
+    if f != NULL:
+        atomic_add(&f.users, -1)

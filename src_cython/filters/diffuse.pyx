@@ -3,7 +3,8 @@
     du/dt = div(g(|grad u|) grad u)
 
 up to `time`, with no flux across the border. With g = 1 that is a Gaussian blur of standard deviation sqrt(2*time);
-with a g that falls with the contrast of an edge, regions smooth and edges stay (Perona, Malik 1990).
+with a g that falls with the contrast of an edge, regions smooth and edges stay (Perona, Malik 1990). A g that is not
+one of those with a name comes compiled from `vs_vdiff`.
 """
 
 from libc.math cimport ceil
@@ -17,13 +18,14 @@ from api.vapoursynth cimport (
 from common.args cimport (
     MESSAGE, Args, choice, clip_arg, contrast_per_plane, fail, integer, is_given, number, read_args, select_planes)
 from common.frames cimport clamp_to_clip, new_output, plane_height, plane_width
+from common.native cimport DIFFUSIVITY, Native, is_ticket, native_arg, release_native
 from common.pixels cimport PLANES, Pixels
 from common.scratch cimport Scratch, free_scratch, give_scratch, take_scratch
 from kernels.aos cimport accurate_aos_steps
 from kernels.diffuse cimport (
-    Steps, accurate_euler_steps, accurate_fed_cycles, equal_steps, fed_steps, fewest_fed_cycles, set_contrast,
-    suits_fed)
-from kernels.diffusivity cimport CHARBONNIER, EXP, LINEAR, RATIONAL, TUKEY, WEICKERT, Diffusivity
+    Diffusion, Steps, accurate_euler_steps, accurate_fed_cycles, equal_steps, fed_steps, fewest_fed_cycles, is_steep,
+    set_contrast, suits_fed)
+from kernels.diffusivity cimport CHARBONNIER, EXP, LINEAR, OWN, RATIONAL, TUKEY, WEICKERT, Diffusivity
 from kernels.evolution cimport AOS, AUTO, EXACT, EXPLICIT, FED, Evolution, Scheme, evolve_frame, lay_scratch
 from kernels.heat cimport describe_heat, free_heat
 from kernels.steering cimport View
@@ -31,7 +33,7 @@ from kernels.steering cimport View
 
 cdef enum:
     DIFFUSIVITIES = 7
-    TV = 6                 # the last of the names is another one's special case
+    TV = 6                 # the last of the names is another one's special case, in the place of OWN, which has none
     SCHEMES = 5
 
 
@@ -44,6 +46,7 @@ cdef struct Diffuse:
     Pixels guide_pixels
     bint process[PLANES]
     bint reports           # the contrasts, as a property
+    Native *own            # the diffusivity that vs_vdiff compiled, if it is not one with a name
     Evolution evolution
     Scratch scratch
 
@@ -111,14 +114,48 @@ cdef void free_instance(void *instance, VSCore *core, const VSAPI *api) noexcept
     cdef Diffuse *d = <Diffuse *>instance
     api.freeNode(d.clip)
     api.freeNode(d.guide)
+    release_native(d.own)
     free_heat(&d.evolution.heat)
     free_heat(&d.evolution.presmooth)
     free_scratch(&d.scratch)
     free(d)
 
 
-cdef void read_steps(Args *a, double time, double speed, Diffusivity kind, bint steered, Evolution *e) noexcept nogil:
+cdef Diffusivity read_diffusivity(Args *a, Diffuse *d, double *edge, double *speed) noexcept nogil:
+    """`edge`, `speed`: what contrasts and the time are multiplied by."""
+    cdef const char *names[DIFFUSIVITIES]
+    cdef int kind
+    if is_ticket(a, b"diffusivity", DIFFUSIVITY):
+        d.own = native_arg(a, b"diffusivity", DIFFUSIVITY)
+        return OWN if d.own != NULL else RATIONAL
+    names[<int>LINEAR] = b"linear"
+    names[<int>EXP] = b"exp"
+    names[<int>RATIONAL] = b"rational"
+    names[<int>CHARBONNIER] = b"charbonnier"
+    names[<int>WEICKERT] = b"weickert"
+    names[<int>TUKEY] = b"tukey"
+    names[TV] = b"tv"
+    kind = choice(a, b"diffusivity", names, DIFFUSIVITIES, RATIONAL)
+    if kind == TV:
+        # 1/sqrt(s^2/k^2 + epsilon^2) is Charbonnier's diffusivity of contrast epsilon*k, 1/epsilon times as large.
+        kind = CHARBONNIER
+        edge[0] = 0.1
+        speed[0] = 10
+    return <Diffusivity>kind
+
+
+cdef void set_diffusivity(Diffusion *diffusion, Diffusivity kind, const Native *own, bint steered) noexcept nogil:
+    diffusion.kind = kind
+    diffusion.steered = steered
+    if own != NULL:
+        diffusion.own.row = own.row
+        diffusion.own.euler_row = own.euler_row
+
+
+cdef void read_steps(Args *a, double time, double speed, Evolution *e) noexcept nogil:
     """The scheme, and its steps. `speed`: how much faster than named time passes, for a g larger than 1."""
+    cdef Diffusion *first = &e.plane[0].diffusion
+    cdef bint steep = is_steep(first.kind, &first.own, e.steered)
     cdef const char *names[SCHEMES]
     cdef char text[MESSAGE]
     cdef Steps s
@@ -130,7 +167,7 @@ cdef void read_steps(Args *a, double time, double speed, Diffusivity kind, bint 
     names[<int>EXACT] = b"exact"
     scheme = choice(a, b"scheme", names, SCHEMES, AUTO)
     steps = integer(a, b"steps", 0, 0, 100000)
-    if scheme == EXACT and kind != LINEAR:
+    if scheme == EXACT and first.kind != LINEAR:
         fail(a, b"scheme exact solves diffusivity linear only: name that, or another scheme.")
     if scheme == EXACT and steps > 0:
         snprintf(text, MESSAGE, b"scheme exact takes no steps, got steps=%d: leave it out.", steps)
@@ -138,11 +175,11 @@ cdef void read_steps(Args *a, double time, double speed, Diffusivity kind, bint 
     fewest = <int>ceil(4 * speed * time)
     if scheme == AUTO and steps > 0:
         scheme = EXPLICIT if steps >= fewest else FED
-    elif scheme == AUTO and kind == LINEAR:
+    elif scheme == AUTO and first.kind == LINEAR:
         scheme = EXACT
-    elif scheme == AUTO and suits_fed(speed * time, kind, steered):
+    elif scheme == AUTO and suits_fed(speed * time, steep, e.steered):
         scheme = FED
-        steps = accurate_fed_cycles(speed * time, kind, steered)
+        steps = accurate_fed_cycles(speed * time, steep)
     elif scheme == AUTO:
         scheme = EXPLICIT
     if scheme == EXPLICIT:
@@ -154,12 +191,10 @@ cdef void read_steps(Args *a, double time, double speed, Diffusivity kind, bint 
     elif scheme == AOS:
         s = equal_steps(speed * time, steps if steps > 0 else accurate_aos_steps(speed * time))
     else:
-        s = fed_steps(speed * time, steps if steps > 0 else fewest_fed_cycles(speed * time, kind, steered))
+        s = fed_steps(speed * time, steps if steps > 0 else fewest_fed_cycles(speed * time, steep))
     e.scheme = <Scheme>scheme
     for p in range(PLANES):
-        e.plane[p].diffusion.kind = kind
         e.plane[p].diffusion.steps = s
-        e.plane[p].diffusion.steered = steered
 
 
 cdef int full_planes(const VSVideoInfo *vi) noexcept nogil:
@@ -215,12 +250,12 @@ cdef void create(const VSMap *given, VSMap *out, void *user, VSCore *core, const
     cdef Diffuse *d = <Diffuse *>calloc(1, sizeof(Diffuse))
     cdef Evolution *e
     cdef VSFilterDependency needs[2]
-    cdef const char *names[DIFFUSIVITIES]
     cdef double k[PLANES]
     cdef double time
     cdef double speed = 1
     cdef double edge = 1
-    cdef int kind, p
+    cdef Diffusivity kind
+    cdef int p
 
     if d == NULL:
         fail(&a, b"out of memory.")
@@ -229,22 +264,12 @@ cdef void create(const VSMap *given, VSMap *out, void *user, VSCore *core, const
     d.clip = clip_arg(&a, b"clip", &d.pixels)
     d.vi = api.getVideoInfo(d.clip)
     time = number(&a, b"time", 2, 0, 10000)
-    contrast_per_plane(&a, b"k", d.vi.format.numPlanes, 8, k)
-    names[<int>LINEAR] = b"linear"
-    names[<int>EXP] = b"exp"
-    names[<int>RATIONAL] = b"rational"
-    names[<int>CHARBONNIER] = b"charbonnier"
-    names[<int>WEICKERT] = b"weickert"
-    names[<int>TUKEY] = b"tukey"
-    names[TV] = b"tv"
-    kind = choice(&a, b"diffusivity", names, DIFFUSIVITIES, RATIONAL)
-    if kind == TV:
-        # 1/sqrt(s^2/k^2 + epsilon^2) is Charbonnier's diffusivity of contrast epsilon*k, 1/epsilon times as large.
-        kind = CHARBONNIER
-        edge = 0.1
-        speed = 10
-    read_steering(&a, d, <Diffusivity>kind)
-    read_steps(&a, time, speed, <Diffusivity>kind, e.steered, e)
+    kind = read_diffusivity(&a, d, &edge, &speed)
+    contrast_per_plane(&a, b"k", d.vi.format.numPlanes, 1 if kind == OWN else 8, k)
+    read_steering(&a, d, kind)
+    for p in range(PLANES):
+        set_diffusivity(&e.plane[p].diffusion, kind, d.own, e.steered)
+    read_steps(&a, time, speed, e)
     select_planes(&a, d.vi.format.numPlanes, d.process)
     if not describe_heat(&e.heat, time if e.scheme == EXACT else 0, 4e-6):
         fail(&a, b"out of memory.")

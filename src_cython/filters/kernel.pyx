@@ -14,7 +14,7 @@ from common.args cimport (
     MESSAGE, Args, checked_int, clip_at, fail, integer, is_given, is_supported, read_args, select_planes)
 from common.frames cimport clamp_to_clip, lagged_frame, new_output, plane_height, plane_width, request_lagged
 from common.native cimport (
-    NATIVE_BYTE, NATIVE_FLOAT, NATIVE_WORD, Call, Kernel, native_arg, release_native)
+    KERNEL, NATIVE_BYTE, NATIVE_FLOAT, NATIVE_WORD, Call, Native, native_arg, release_native)
 from common.pixels cimport (
     BYTE, HALF, PLANES, WORD, Pixels, describe_pixels, load_half_plane, store_half_plane)
 from common.scratch cimport Scratch, free_scratch, give_scratch, take_scratch
@@ -27,7 +27,7 @@ cdef enum:
 
 
 cdef struct Host:
-    Kernel *kernel
+    Native *kernel
     VSNode *clips[CLIPS]
     const VSVideoInfo *vis[CLIPS]
     Pixels pixels[CLIPS]
@@ -253,7 +253,7 @@ cdef void create(const VSMap *given, VSMap *out, void *user, VSCore *core, const
         fail(&a, b"out of memory.")
         return
     read_clips(&a, d)
-    d.kernel = native_arg(&a, b"kernel", b"vdiff kernel 1\0\0")
+    d.kernel = native_arg(&a, b"kernel", KERNEL)
     if not a.failed:
         read_format(&a, d, core)
         read_lags(&a, d)

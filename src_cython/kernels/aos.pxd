@@ -174,11 +174,7 @@ cdef inline void solve_lines(const Lines *l, float strength) noexcept nogil:
 
 cdef inline void set_edges(const Lines *l, const Diffusion *d) noexcept nogil:
     """From pixels, or in the steered case from the pixels' diffusivities in l.p."""
-    cdef int n = (l.length - 1) * LANES
-    if d.steered:
-        mean_diffusivities(l.g + LANES, l.p, l.p + LANES, n)
-    else:
-        edge_diffusivities(l.g + LANES, l.u, l.u + LANES, n, d)
+    edge_diffusivities(l.g + LANES, l.u, l.u + LANES, l.p, l.p + LANES, (l.length - 1) * LANES, d)
     memset(l.g + l.length * LANES, 0, LANES * sizeof(float))
 
 

@@ -21,7 +21,8 @@ from libc.string cimport memset
 
 from common.c cimport bits_of_float, crow, row
 from common.pixels cimport SINGLE, Pixels, load_row, store_row, working_pixels
-from kernels.diffusivity cimport CHARBONNIER, LINEAR, RATIONAL, Diffusivity, diffusivity_row
+from kernels.diffusivity cimport (
+    CHARBONNIER, LINEAR, OWN, RATIONAL, Diffusivity, OwnDiffusivity, diffusivity_row, steepest_descent)
 
 
 cdef enum:
@@ -39,6 +40,7 @@ cdef struct Steps:
 
 cdef struct Diffusion:
     Diffusivity kind
+    OwnDiffusivity own     # the functions of that kind
     Steps steps
     float contrast2        # square of the contrast k, working scale
     bint steered           # diffusivities are given for each pixel, not taken of differences
@@ -74,28 +76,30 @@ cdef inline int accurate_euler_steps(double time) noexcept nogil:
     return max(1, <int>fmax(ceil(5 * time), fmin(8, ceil(64 * time))))
 
 
-cdef inline bint is_steep(Diffusivity kind, bint steered) noexcept nogil:
-    """Whether edges sharpen themselves so fast that errors grow with them."""
+cdef inline bint is_steep(Diffusivity kind, const OwnDiffusivity *own, bint steered) noexcept nogil:
+    """Whether edges sharpen themselves so fast that errors grow with them: faster than with RATIONAL."""
+    if kind == OWN:
+        return not steered and steepest_descent(own) < <float>-0.13
     return kind != LINEAR and kind != RATIONAL and kind != CHARBONNIER and not steered
 
 
-cdef inline int fewest_fed_cycles(double time, Diffusivity kind, bint steered) noexcept nogil:
+cdef inline int fewest_fed_cycles(double time, bint steep) noexcept nogil:
     """As many cycles as damp every mode to within 0.045 of exp(-lambda*time).
 
     A steep diffusivity is held for a time of 1 at most.
     """
     cdef int fewest = 8 if time < 1 else 4
-    return max(fewest, <int>ceil(time)) if is_steep(kind, steered) else fewest
+    return max(fewest, <int>ceil(time)) if steep else fewest
 
 
-cdef inline int accurate_fed_cycles(double time, Diffusivity kind, bint steered) noexcept nogil:
+cdef inline int accurate_fed_cycles(double time, bint steep) noexcept nogil:
     """The same, but diffusivities are held for a time of 5 at most."""
-    return max(fewest_fed_cycles(time, kind, steered), <int>ceil(time / 5))
+    return max(fewest_fed_cycles(time, steep), <int>ceil(time / 5))
 
 
-cdef inline bint suits_fed(double time, Diffusivity kind, bint steered) noexcept nogil:
+cdef inline bint suits_fed(double time, bint steep, bint steered) noexcept nogil:
     """Whether cycles reach the accuracy of Euler's steps with fewer steps."""
-    return steered or (time > 4 and not is_steep(kind, steered))
+    return steered or (time > 4 and not steep)
 
 
 # Diffusivities of edges
@@ -113,20 +117,23 @@ cdef inline void rational_diffusivities(row g, crow a, crow b, int n, float c) n
         g[x] = c / (c + (b[x] - a[x]) * (b[x] - a[x]))
 
 
-cdef inline void edge_diffusivities(row g, crow a, crow b, int n, const Diffusion *d) noexcept nogil:
-    """The diffusivities of the edges from a[x] to b[x]."""
-    if d.kind == RATIONAL:
-        rational_diffusivities(g, a, b, n, d.contrast2)
-    else:
-        squared_differences(g, a, b, n)
-        diffusivity_row(g, n, d.kind, d.contrast2)
-
-
 cdef inline void mean_diffusivities(row g, crow a, crow b, int n) noexcept nogil:
     """The diffusivities of the edges between pixels whose diffusivities are a[x] and b[x]."""
     cdef int x
     for x in range(n):  # hot
         g[x] = <float>0.5 * (a[x] + b[x])
+
+
+cdef inline void edge_diffusivities(
+        row g, crow a, crow b, crow given_a, crow given_b, int n, const Diffusion *d) noexcept nogil:
+    """The diffusivities of the edges from a[x] to b[x]. `given`: those of the pixels, if they steer."""
+    if d.steered:
+        mean_diffusivities(g, given_a, given_b, n)
+    elif d.kind == RATIONAL:
+        rational_diffusivities(g, a, b, n, d.contrast2)
+    else:
+        squared_differences(g, a, b, n)
+        diffusivity_row(g, n, d.kind, d.contrast2, &d.own)
 
 
 # One row of one step. Opposite neighbours are added first, and the axes last: what a transposed, mirrored or rotated
@@ -220,9 +227,9 @@ cdef inline void rational_euler_row_wide(
 
 # The wavefront
 
-cdef inline bint frozen(const Diffusion *d) noexcept nogil:
+cdef inline bint stored(const Diffusion *d) noexcept nogil:
     """Whether diffusivities are stored for a cycle, not computed inside the step."""
-    return d.steered or (d.kind != LINEAR and not (d.kind == RATIONAL and d.steps.euler))
+    return d.steered or (d.kind != LINEAR and not (d.steps.euler and (d.kind == RATIONAL or d.kind == OWN)))
 
 
 cdef inline size_t row_floats(int width) noexcept nogil:
@@ -234,9 +241,9 @@ cdef inline size_t plane_floats(int width, int height) noexcept nogil:
 
 
 cdef inline int rows_of_cycle(const Diffusion *d) noexcept nogil:
-    """Three rows a step; if diffusivities are stored, those of two edges a pixel until the cycle's last step has used
-    them, and a row of fluxes for each step."""
-    return (6 if frozen(d) else 3) * d.steps.length
+    """Three rows a step, and one of fluxes unless steps compute all four of a pixel; if diffusivities are stored, those
+    of two edges a pixel until the cycle's last step has used them."""
+    return (6 if stored(d) else 4 if d.kind == OWN else 3) * d.steps.length
 
 
 cdef inline int cycles_of_pass(int width, const Diffusion *d) noexcept nogil:
@@ -278,18 +285,18 @@ cdef inline void run_pass(
     cdef size_t pitch = row_floats(width)
     cdef int length = d.steps.length
     cdef int levels = cycles * length
-    cdef bint stored = frozen(d)
-    cdef bint fused = d.kind == RATIONAL and not stored
+    cdef bint stores = stored(d)
+    cdef bint fused = d.kind == RATIONAL and not stores
     cdef float *u = rows + GHOST
     cdef float *last = u + 3 * levels * pitch
-    cdef float *g = last + pitch
-    cdef float *across = g
-    cdef float *downward = g
-    cdef float *below = g
-    cdef float *fluxes = g + 2 * length * cycles * pitch
-    cdef float *flux = g
+    cdef float *fluxes = last + pitch
+    cdef float *g = fluxes + levels * pitch
+    cdef float *across
+    cdef float *below
+    cdef float *flux
     cdef float *out
     cdef const float *given
+    cdef const float *given_down
     cdef const float *up
     cdef const float *mid
     cdef const float *down
@@ -318,23 +325,21 @@ cdef inline void run_pass(
             out = last if step == levels else u + (3 * step + y % 3) * pitch
             cycle = (step - 1) // length
             j = (step - 1) % length
-            if stored:
-                across = g + (2 * length * cycle + y % length) * pitch
-                downward = g + (2 * length * cycle + length) * pitch
-                below = downward + (y % length) * pitch
-                if j == 0 and d.steered:
-                    given = steer + y * pitch
-                    mean_diffusivities(across - 1, given - 1, given, width + 1)
-                    mean_diffusivities(below, given, steer + min(y + 1, height - 1) * pitch, width)
-                elif j == 0:
-                    edge_diffusivities(across - 1, mid - 1, mid, width + 1, d)
-                    edge_diffusivities(below, mid, down, width, d)
-                flux = fluxes + (step - 1) * pitch
-                if y == 0:
-                    memset(flux, 0, width * sizeof(float))
+            given = steer + y * pitch if d.steered else mid
+            given_down = steer + min(y + 1, height - 1) * pitch if d.steered else down
+            across = g + (2 * length * cycle + y % length) * pitch
+            below = across + length * pitch
+            flux = fluxes + (step - 1) * pitch
+            if y == 0 and (stores or d.kind == OWN):
+                memset(flux, 0, width * sizeof(float))
+            if j == 0 and stores:
+                edge_diffusivities(across - 1, mid - 1, mid, given - 1, given, width + 1, d)
+                edge_diffusivities(below, mid, down, given, given_down, width, d)
             if d.steps.euler:
-                if stored:
+                if stores:
                     stored_euler_row(out, mid, down, across, below, flux, width, tau)
+                elif d.kind == OWN:
+                    d.own.euler_row(out, mid, down, flux, width, tau, 1 / d.contrast2)
                 elif d.kind == LINEAR:
                     linear_euler_row(out, up, mid, down, width, tau)
                 elif wide:
@@ -344,7 +349,7 @@ cdef inline void run_pass(
             else:
                 alpha = <float>((4.0 * j + 2) / (2.0 * j + 3))
                 prev = mid if j == 0 else u + (3 * (step - 2) + y % 3) * pitch
-                if stored:
+                if stores:
                     stored_row(out, prev, mid, down, across, below, flux, width, tau, alpha)
                 else:
                     linear_row(out, prev, up, mid, down, width, tau, alpha)

@@ -4,9 +4,11 @@
 - 1/sqrt(1 + s^2/k^2): Charbonnier, Blanc-Feraud, Aubert and Barlaud, IEEE TIP 6(2), 1997
 - 1 - exp(-3.31488 (k/s)^8): Weickert, Anisotropic Diffusion in Image Processing, 1998
 - (1 - s^2/(5 k^2))^2 up to s^2 = 5 k^2, then 0: Tukey's biweight; Black, Sapiro, Marimont, Heeger, IEEE TIP 7(3), 1998
+- any function of s^2/k^2 that comes compiled
 """
 
-from libc.math cimport sqrtf
+from libc.math cimport exp2, sqrtf
+from libc.stdint cimport int64_t
 
 from common.c cimport float_of_bits, maxf, minf, row
 
@@ -18,6 +20,16 @@ cdef enum Diffusivity:
     CHARBONNIER
     WEICKERT
     TUKEY
+    OWN
+
+
+cdef struct OwnDiffusivity:
+    # g(s2 * scale), within 0...1, of squared contrasts s2, in their place
+    void (*row)(float *s2, int64_t n, float scale) noexcept nogil
+    # A row of an Euler step; `flux` as in kernels.diffuse.stored_row
+    void (*euler_row)(
+        float *dst, const float *mid, const float *down, float *flux, int64_t n, float tau,
+        float scale) noexcept nogil
 
 
 cdef inline float exp_of_minus(float z) noexcept nogil:
@@ -41,8 +53,8 @@ cdef inline float tukey_diffusivity(float s2, float k2) noexcept nogil:
     return rest * rest
 
 
-cdef inline void diffusivity_row(row g, int n, Diffusivity kind, float k2) noexcept nogil:
-    """From squared contrasts, in their place, to diffusivities."""
+cdef inline void diffusivity_row(row g, int n, Diffusivity kind, float k2, const OwnDiffusivity *own) noexcept nogil:
+    """From squared contrasts, in their place, to diffusivities. `own`: the functions if it is OWN."""
     cdef int x
     if kind == EXP:
         for x in range(n):  # hot
@@ -59,6 +71,29 @@ cdef inline void diffusivity_row(row g, int n, Diffusivity kind, float k2) noexc
     elif kind == TUKEY:
         for x in range(n):  # hot
             g[x] = tukey_diffusivity(g[x], k2)
+    elif kind == OWN:
+        own.row(g, n, 1 / k2)
     else:
         for x in range(n):  # hot
             g[x] = 1
+
+
+cdef enum:
+    TRIALS = 1024
+
+
+cdef inline float steepest_descent(const OwnDiffusivity *own) noexcept nogil:
+    """The least slope of the flux s*g(s^2), from s = 0.001 to 10^6: -1/8 for RATIONAL, -0.446 for EXP."""
+    cdef float s[TRIALS]
+    cdef float g[TRIALS]
+    cdef float least = 0
+    cdef float slope
+    cdef int i
+    for i in range(TRIALS):
+        s[i] = <float>(0.001 * exp2(i * (30.0 / TRIALS)))
+        g[i] = s[i] * s[i]
+    own.row(g, TRIALS, 1)
+    for i in range(1, TRIALS):
+        slope = (s[i] * g[i] - s[i - 1] * g[i - 1]) / (s[i] - s[i - 1])
+        least = minf(slope, least)
+    return least

@@ -160,7 +160,7 @@ cdef inline void set_diffusivities(float *g, const PlaneEvolution *plane, const 
     cdef size_t pitch = row_floats(plane.width)
     cdef int y
     for y in range(plane.height):
-        diffusivity_row(g + y * pitch, plane.width, d.kind, d.contrast2)
+        diffusivity_row(g + y * pitch, plane.width, d.kind, d.contrast2, &d.own)
         set_ghosts(g + y * pitch, plane.width)
 
 
