@@ -8,6 +8,7 @@ there is named with the reason.
 import argparse
 import math
 import os
+import runpy
 import statistics
 import subprocess
 import sys
@@ -24,7 +25,7 @@ import numpy as np
 import vapoursynth as vs
 from numpy.typing import NDArray
 
-import vs_vdiff  # noqa: F401  (makes sure of core.vdiff)
+import vs_vdiff
 from vs_vdiff import ffmpeg
 
 core = vs.core
@@ -520,6 +521,107 @@ def decay_rows() -> Iterator[Row]:
     )
 
 
+FACTORS = (2.0, 2.0, 60.0)
+"""Alpha, threshold and limit of the change that is exaggerated."""
+ALPHA = (0.4, 0.0, 255.0)
+"""The same where alpha alone matters, which the native filter then computes in 16-bit integers."""
+
+
+def diffblend(factors: Sequence[float]) -> Callable[[Clip], Clip]:
+    """The native filter."""
+    alpha, threshold, limit = factors
+    return lambda clip: core.vdiff.DiffBlend(clip, alpha=alpha, threshold=threshold, limit=limit)
+
+
+def diffblend_kernel(factors: Sequence[float]) -> Callable[[Clip], Clip]:
+    """The same as a kernel, that of scripts/examples/diffblend.vpy."""
+
+    def apply(clip: Clip) -> Clip:
+        try:
+            return example("diffblend")(clip, lags=(0, 1), params=factors)
+        except vs_vdiff.KernelError as error:
+            raise NotThereError(str(error)) from error
+
+    return apply
+
+
+@cache
+def example(name: str) -> Any:
+    """A kernel of scripts/examples. The script wants a clip."""
+    video = folder() / "clip.y4m"
+    with video.open("wb") as file:
+        core.std.BlankClip(format=vs.YUV420P8, width=64, height=64, length=2).output(file, y4m=True)
+    script = Path(__file__).parent / "examples" / f"{name}.vpy"
+    return runpy.run_path(str(script), init_globals={"source": str(video)})[name]
+
+
+def diffblend_numpy(clip: Clip) -> Clip:
+    """The same as a function of arrays that the host calls for each frame."""
+    alpha, threshold, limit = FACTORS
+
+    def blend(n: int, f: list[vs.VideoFrame]) -> vs.VideoFrame:
+        out = f[0].copy()
+        for plane in range(out.format.num_planes):
+            x, r = (np.asarray(frame[plane]).astype(np.float32) for frame in f)
+            d = x - r
+            d -= np.clip(d, -threshold, threshold)
+            y = x + np.clip(alpha * d, -limit, limit)
+            np.copyto(np.asarray(out[plane]), np.clip(y, 0, 255) + np.float32(0.5), casting="unsafe")
+        return out
+
+    return core.std.ModifyFrame(clip, [clip, earlier()[: clip.num_frames]], blend)
+
+
+def diffblend_expr(clip: Clip) -> Clip:
+    """The same as an expression."""
+    alpha, threshold, limit = FACTORS
+    soft = f"x y - dup {-threshold} max {threshold} min -"
+    return core.akarin.Expr([clip, earlier()], f"{soft} {alpha} * {-limit} max {limit} min x +")
+
+
+def on_threads(count: int, prepare: Callable[[], Measurement]) -> Callable[[], Measurement]:
+    """A measurement with another number of threads."""
+
+    def prepared() -> Measurement:
+        measure = prepare()
+
+        def measured() -> float:
+            core.num_threads = count
+            try:
+                return measure()
+            finally:
+                core.num_threads = THREADS
+
+        return measured
+
+    return prepared
+
+
+def kernel_rows() -> Iterator[Row]:
+    """A kernel beside the other ways to write it."""
+    kernel = ours(diffblend_kernel(FACTORS), video)
+    yield Row("Kernel", "vdiff.DiffBlend, the same as a kernel; YUV420P8", kernel, ours(diffblend(FACTORS), video))
+    yield Row(
+        "Kernel-alpha",
+        "vdiff.DiffBlend with alpha alone, in integers; YUV420P8",
+        ours(diffblend_kernel(ALPHA), video),
+        ours(diffblend(ALPHA), video),
+    )
+    yield Row(
+        "Kernel-akarin",
+        "akarin.Expr of two clips, the same as a kernel; YUV420P8",
+        kernel,
+        ours(diffblend_expr, video),
+    )
+    yield Row(
+        "Kernel-numpy",
+        "std.ModifyFrame with NumPy, the same as a kernel; YUV420P8",
+        kernel,
+        ours(diffblend_numpy, lambda: video(24)),
+    )
+    yield Row("Kernel-threads", "one thread; the same kernel on two, YUV420P8", kernel, on_threads(1, kernel))
+
+
 def few() -> Clip:
     """Float frames for filters that take long."""
     return source(vs.GRAYS, 24)
@@ -564,6 +666,7 @@ def rows() -> list[Row | Scaling]:
             ours(lambda clip: core.vdiff.Decay(slow(clip), **TRAILS), lambda: video(120)),
             ours(slow, lambda: video(120)),
         ),
+        *kernel_rows(),
         *scene_rows(),
         *spread_rows(),
         *dilate_rows(),

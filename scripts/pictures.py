@@ -1,5 +1,6 @@
 """Before and after, side by side: pictures.py FOLDER_OF_CLIPS FOLDER_OF_PICTURES."""
 
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -24,6 +25,12 @@ def picture(clip: vs.VideoNode, n: int, path: Path) -> None:
         input=planes,
         check=True,
     )
+
+
+def example(name: str, video: Path) -> vs.VideoNode:
+    """Gives what a script of scripts/examples makes of a video, in 4:4:4."""
+    runpy.run_path(str(Path(__file__).parent / "examples" / f"{name}.vpy"), init_globals={"source": str(video)})
+    return core.resize.Spline36(vs.get_output(0).clip, format=vs.YUV444P8)
 
 
 def main() -> None:
@@ -64,6 +71,8 @@ def main() -> None:
     wind = core.std.Expr([bikes, wind], ["x y max", "y"])
     picture(side_by_side(bikes, wind), 70, folder / "spread.jpg")
     picture(side_by_side(closer, core.vdiff.Dilate(closer, radius=5, shape="disc")), 100, folder / "dilate.jpg")
+    made = [example(name, clips / "bikes.mp4") for name in ("echo", "false_colour")]
+    picture(side_by_side(*made), 70, folder / "kernel.jpg")
     together = core.vdiff.Diffuse(bikes, time=4, k=6)
     together = core.vdiff.Decay(together, halflife=5, mode="max")
     picture(side_by_side(bikes, core.vdiff.DiffBlend(together, alpha=0.4)), 70, folder / "all.jpg")
