@@ -596,6 +596,11 @@ def no_attribute(dst: Any, src: Any, params: Any) -> None:
     dst[0, 0] = src[0].colour + x
 
 
+def no_peak(dst: Any, src: Any, params: Any) -> None:
+    x = 3
+    dst[0, x] = src[0].peak
+
+
 def no_number(dst: Any, src: Any, params: Any) -> None:
     x = 3
     dst[0, x] = "white"
@@ -636,6 +641,7 @@ def no_constant(dst: Any, src: Any, params: Any) -> None:
     [
         (no_name, "name 'undefined' is not defined"),
         (no_attribute, "Unknown attribute 'colour' of type Plane(uint8)"),
+        (no_peak, "Unknown attribute 'peak' of type Plane(uint8)"),
         (no_number, "a pixel of the output is a number, not "),
         (no_sum, "No implementation of function add found for signature: add(float32, Literal[str](white))"),
         (no_parameter, "tuple index out of range"),

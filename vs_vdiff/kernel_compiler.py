@@ -86,18 +86,18 @@ class OutputType(PlaneType):
     """A plane that is written: `plane[y, x] = value` rounds and clamps to an integer format."""
 
 
-FIELDS = [("height", types.int64), ("width", types.int64), ("peak", types.float32), ("stride", types.int64)]
-
-
 @register_model(PlaneType)
 @register_model(OutputType)
 class PlaneModel(models.StructModel):  # type: ignore[misc]
     def __init__(self, manager: Any, plane: PlaneType) -> None:
-        super().__init__(manager, plane, [("data", types.CPointer(plane.dtype)), *FIELDS])
+        fields = [("height", types.int64), ("width", types.int64), ("stride", types.int64)]
+        # The peak of a call is the output's, whose format may be another one than the sources'.
+        peak = [("peak", types.float32)] if isinstance(plane, OutputType) else []
+        super().__init__(manager, plane, [("data", types.CPointer(plane.dtype)), *fields, *peak])
 
 
-for _field in ("height", "width", "peak"):
-    make_attribute_wrapper(PlaneType, _field, _field)
+for _type, _field in ((PlaneType, "height"), (PlaneType, "width"), (OutputType, "peak")):
+    make_attribute_wrapper(_type, _field, _field)
 
 
 @overload_attribute(PlaneType, "shape", strict=False)  # type: ignore[untyped-decorator]
@@ -611,7 +611,9 @@ def build_kernel_entry(context: Any, module: Any, callee: Any, description: Any)
     def plane(kind: PlaneType, data: Any, stride: Any) -> Any:
         view = cgutils.create_struct_proxy(kind)(context, builder)
         view.data = builder.bitcast(data, view.data.type)
-        view.stride, view.height, view.width, view.peak = stride, height, width, peak
+        view.stride, view.height, view.width = stride, height, width
+        if isinstance(kind, OutputType):
+            view.peak = peak
         return view._getvalue()
 
     def element(array: Any, index: int) -> Any:
