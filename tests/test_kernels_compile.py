@@ -32,7 +32,7 @@ import vapoursynth as vs
 
 import vs_vdiff
 from vs_vdiff import kernel_cache, kernels
-from vs_vdiff.kernel_layout import KERNEL_MAGIC, Call, Describe, Descriptor, Run, Sample, Signature
+from vs_vdiff.kernel_layout import ENTRY, EULER_ENTRY, KERNEL_MAGIC, Call, Describe, Descriptor, Run, Sample, Signature
 from vs_vdiff.kernels import Compiled, Kernel, KernelError, compile_diffusivity, kernel
 
 pytest.importorskip("numba")
@@ -509,7 +509,8 @@ def test_exp_of_constants_and_of_doubles() -> None:
 
 @on_x86
 def test_exp_is_vectorised_in_single_precision() -> None:
-    for assembly in (instructions(scalar_exp, sources=1), row_instructions(lambda s2: math.exp(-s2 * math.exp(-4)))):
+    kernels_of_exp = [instructions(scalar_exp, sources=1), *row_instructions(lambda s2: math.exp(-s2 * math.exp(-4)))]
+    for assembly in kernels_of_exp:
         assert len(re.findall(r"\bv?mulps\b", assembly)) >= 8
         assert not re.search(r"\bv?(mul|add|sub)[ps]d\b|fmadd|fmsub|\bcall|expf", assembly.split("vdiff_describe:")[0])
 
@@ -904,17 +905,40 @@ def test_diffusivity(rng: np.random.Generator) -> None:
     assert np.allclose(row_of(compile_diffusivity(lambda s2: math.exp(-s2 / 100)), s2), np.exp(-s2 / 100), rtol=1e-6)
 
 
+@pytest.mark.parametrize("n", [1, 2, 15, 16, 17, 33, 1000])
+def test_euler_step(n: int, rng: np.random.Generator) -> None:
+    tau, scale = np.float32(0.2), np.float32(0.3)
+    mid, down, flux = ((rng.random(n + 1) * 255).astype(np.float32) for _ in range(3))
+    dst, below = np.full(n + 1, PADDING, np.float32), flux.copy()
+    function = ctypes.CFUNCTYPE(
+        None, *[ctypes.c_void_p] * 4, ctypes.c_int64, ctypes.c_float, ctypes.c_float
+    )(compile_diffusivity(rational).descriptor.describe)  # fmt: skip
+    rows = [row.copy() for row in (mid, down)]
+    function(*[row.ctypes.data for row in (dst, *rows, below)], n, tau, scale)
+
+    def flow(difference: Any) -> Any:
+        return 1 / (1 + difference * difference * scale / np.float32(36)) * difference
+
+    right, along = flow(mid[1:] - mid[:-1]), flow(down - mid)[:-1]
+    left = np.concatenate([np.zeros(1, np.float32), right[:-1]])
+    assert np.array_equal(dst[:-1], mid[:-1] + tau * ((right - left) + (along - flux[:-1])))
+    assert np.array_equal(below[:-1], along)
+    assert dst[-1] == PADDING and below[-1] == flux[-1], "it wrote beyond the row"
+    assert np.array_equal(rows, (mid, down))
+
+
 @on_x86
-def test_diffusivity_is_vectorised_in_single_precision() -> None:
-    assembly = row_instructions(rational)
-    assert re.search(r"\bv?divps\b", assembly)
-    assert not re.search(r"\bv?div[ps]d\b", assembly)
+def test_diffusivities_are_vectorised_in_single_precision() -> None:
+    for assembly in row_instructions(rational):
+        assert re.search(r"\bv?divps\b", assembly)
+        assert not re.search(r"\bv?div[ps]d\b|fmadd|fmsub|\bcall", assembly)
 
 
-def row_instructions(function: Any) -> str:
-    """Give the assembly of the plugin's entry to a diffusivity."""
+def row_instructions(function: Any) -> list[str]:
+    """Give the assembly of the plugin's two entries to a diffusivity."""
     code = kernel_compiler.compile_diffusivity(function, kernel(no_name)._options)
-    return str(code.library.get_asm_str()).split("\nvdiff_entry:")[1]
+    assembly = str(code.library.get_asm_str())
+    return [re.split(r"\n\.Lfunc_end", assembly.split(f"\n{name}:")[1])[0] for name in (ENTRY, EULER_ENTRY)]
 
 
 def test_what_a_diffusivity_cannot_be() -> None:
