@@ -1142,12 +1142,12 @@ def fingerprint(function: Callable[..., Any], *circumstances: object) -> str | N
 def test_what_the_fingerprint_tells_apart() -> None:
     def make(inner: Any, outer: Any = None) -> Callable[[], Any]:
         def helper() -> Any:
-            return outer
+            return outer, module.BIAS
 
         return lambda: (inner, helper(), module.GAIN, np.pi, math.exp)
 
     module = type(math)("settings")
-    module.GAIN = 1  # type: ignore[attr-defined]
+    module.GAIN = module.BIAS = 1  # type: ignore[attr-defined]
     array = np.arange(3.0)
     values: list[Any] = [1, 2, 1.0, np.float32(1), np.float64(1), True, "1", (1, 2), (1, (2.5, None)), array, array + 1]
     values += [np.arange(3), max, min, np.sin, np.cos, math, operator, operator.add, 0.0, -0.0, int, OwnError]
@@ -1156,7 +1156,9 @@ def test_what_the_fingerprint_tells_apart() -> None:
     assert prints == [fingerprint(make(value)) for value in values]
     assert fingerprint(make(1, 2)) != fingerprint(make(1, 3))
     assert fingerprint(make(1), "double") != prints[0]
-    module.GAIN = 2  # type: ignore[attr-defined]
+    module.BIAS = 2  # type: ignore[attr-defined]
+    assert fingerprint(make(1)) != prints[0]
+    module.GAIN, module.BIAS = 2, 1  # type: ignore[attr-defined]
     assert fingerprint(make(1)) != prints[0]
     for unknown in ([1], {1: 2}, SimpleNamespace(), Path, object()):
         assert fingerprint(make(unknown)) is None
