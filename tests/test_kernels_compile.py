@@ -586,6 +586,32 @@ def test_indices_are_checked(x: int) -> None:
         assert said == f"IndexError: index is out of bounds ({__file__}: stray)"
 
 
+def test_indices_of_rows_are_always_checked() -> None:
+    @kernel
+    def lines(dst: Any, src: Any, params: Any) -> None:
+        which, i = int(params[0]), int(params[1])
+        dst[-1] = src[0][-1]
+        if which == 0:
+            dst[i] = src[0][0]
+        if which == 1:
+            dst[0] = src[0][i]
+        if which == 2:
+            dst[0] = src[0][i, :]
+        if which == 3:
+            dst[0, 0] = src[0][:, i][2] + src[0][:, -1][2] + src[0][-1, :][0]
+
+    rows = [[1, 0], [0, 4], [0, 4], [0, 9 + 11 + 8]]  # which row is written, and what its first pixel becomes
+    small = RAMP // 20
+    for which in range(4):
+        size = small.shape[which == 3]
+        result = run(lines, [small], params=[which, 1])
+        row, first = rows[which]
+        assert np.array_equal(result[-1], small[-1]) and result[row, 0] == first
+        for i in (-1, size):
+            said = run(lines, [small], params=[which, i])
+            assert said == f"IndexError: index is out of bounds ({__file__}: lines)"
+
+
 def test_division_by_zero() -> None:
     def inverse(dst: Any, src: Any, params: Any) -> None:
         for y in range(dst.shape[0]):
