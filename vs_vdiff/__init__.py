@@ -8,17 +8,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from vs_vdiff.kernels import Compiled, Kernel, KernelError, compile_diffusivity, diffuse, kernel
+    from vs_vdiff.kernels import Kernel, KernelError, diffuse, kernel
     from vs_vdiff.key_frames import format_keyframes, keyframes, write_keyframes
     from vs_vdiff.plugin import PluginNotFoundError, load
 
 __all__ = [
-    "Compiled",
     "Kernel",
     "KernelError",
     "PluginNotFoundError",
     "__version__",
-    "compile_diffusivity",
     "diffuse",
     "format_keyframes",
     "kernel",
@@ -26,7 +24,7 @@ __all__ = [
     "load",
     "write_keyframes",
 ]
-KERNELS = ("Compiled", "Kernel", "KernelError", "compile_diffusivity", "diffuse", "kernel")
+KERNELS = ("Kernel", "KernelError", "diffuse", "kernel")
 
 __version__: str
 
