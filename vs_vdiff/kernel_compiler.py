@@ -327,9 +327,8 @@ class CheckPython(FunctionPass):  # type: ignore[misc]
                     raise errors.UnsupportedError(f"{what} takes Python, which native code cannot call", statement.loc)
                 if isinstance(statement, ir.DynamicRaise | ir.DynamicTryRaise):
                     raise errors.UnsupportedError("an exception in a kernel takes only constants", statement.loc)
-                if isinstance(statement, ir.Raise | ir.StaticRaise | ir.TryRaise) and isinstance(
-                    state.return_type, types.Float
-                ):
+                is_number = isinstance(state.return_type, types.Float)  # that of helpers is not known yet
+                if is_number and isinstance(statement, ir.Raise | ir.StaticRaise | ir.TryRaise):
                     raise errors.UnsupportedError("a function of a number cannot raise an exception", statement.loc)
         return False
 
