@@ -34,8 +34,6 @@ from support import (
     uncached,
 )
 
-pytest.importorskip("numba")
-
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "scripts" / "examples"
 SIZES = ((64, 48), (17, 9), (1, 1), (33, 4))
@@ -90,16 +88,6 @@ EXAMPLES = {
     "false_colour": Example(gallery.false_colour, (0, 1), ((0.6, 8.0, 0.0), (0.8, 3.0, 1.0), (0.6, 0.5, 8.0))),
 }
 every_example = pytest.mark.parametrize("name", EXAMPLES)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """One folder for compiled kernels, of all processes of this run."""
-    base = tmp_path_factory.getbasetemp()
-    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("NUMBA_CACHE_DIR", str(shared / "examples-cache"))
-        yield
 
 
 def script(name: str) -> Path:
