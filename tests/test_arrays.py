@@ -369,6 +369,7 @@ LONG = np.broadcast_to(np.uint8(0), (2**31, 1, 1))
         (np.zeros((2, 4, 5, 3), np.uint8), vs.RGB24, ValueError, r"got shape \(2, 4, 5, 3\); numpy.moveaxis"),
         (np.zeros((2, 3, 4, 4), np.uint8), vs.YUV420P8, ValueError, r"takes three arrays, .* got shape \(2, 3, 4, 4\)"),
         ([gray()[0], gray()[1]], vs.GRAY8, ValueError, r"takes \(frames, .*, got a list of 2; numpy.stack"),
+        ([gray()], vs.GRAY8, ValueError, r"takes \(frames, .*, got a list of 1; numpy.stack"),
         (tuple(zeros((1, 2, 2), (1, 1, 1))), vs.YUV420P8, ValueError, "takes three arrays, .* got a tuple of 2"),
         (zeros((2, 2), (2, 2), (2, 2)), vs.RGB24, ValueError, r"got shapes \(2, 2\), \(2, 2\), \(2, 2\)"),
         (zeros((1, 4, 4), (1, 4, 4), (1, 4, 4)), vs.YUV420P8, ValueError,

@@ -75,7 +75,9 @@ def to_numpy(
         planes = [arrays[:, p] for p in range(video.num_planes)]
     if numbers:
         part = clip if len(numbers) == clip.num_frames else clip[numbers.start : numbers.stop]
-        with closing(part.frames(close=True)) as frames:  # waits for what is under way, whatever happens
+        # Closing waits for what is under way, whatever happens. No garbage holds these frames, and looking for some
+        # would cost time in every call.
+        with closing(part.frames(close=True, collect_garbage=False)) as frames:
             for n, frame in enumerate(frames):
                 for p, plane in enumerate(planes):
                     np.copyto(plane[n], np.asarray(frame[p]))
@@ -137,7 +139,7 @@ def from_numpy(
         return frame
 
     shape = {"width": width, "height": height, "format": video.id}
-    blank = vs.core.std.BlankClip(length=length, fpsnum=rate.numerator, fpsden=rate.denominator if rate else 0, **shape)
+    blank = vs.core.std.BlankClip(length=length, fpsnum=rate.numerator, fpsden=rate.denominator, **shape)
     # The properties come on a picture of one pixel, so that no frame is made only to be filled again.
     pixel = vs.core.std.BlankClip(blank, width=1, height=1, format=vs.GRAY8, keep=True)
     return vs.core.std.ModifyFrame(blank, pixel, fill)
