@@ -295,7 +295,8 @@ def test_what_is_no_kernel(core: Any) -> None:
     # With a good checksum: of another process, and another kind of function.
     forgeries.append(with_sum(good[:24] + struct.pack("<Q", os.getpid() + 1)))
     forgeries.append(with_sum(b"vdiff kernel 2\0\0" + good[16:24] + pid))
-    forgeries.append(kernels.compile_diffusivity(lambda s2: 1 / (1 + s2)).ticket)
+    diffusivity = kernels.compile_diffusivity(lambda s2: 1 / (1 + s2)).ticket
+    forgeries += [diffusivity, with_sum(good[:16] + diffusivity[16:32])]
     for forgery in forgeries:
         refused(NOT_OURS, blank(), forgery)
 
