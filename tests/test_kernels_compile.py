@@ -251,6 +251,61 @@ def test_rows_and_planes_as_a_whole() -> None:
     assert run(wrong, [RAMP]) == f"ValueError: the array assigned to the output has another shape ({__file__}: wrong)"
 
 
+def test_slices_of_arrays() -> None:
+    @kernel
+    def sums(dst: Any, src: Any, params: Any) -> None:
+        end = int(params[0])
+        for y in range(dst.shape[0]):
+            row, line = np.zeros(dst.shape[1], np.float32), src[0][y]
+            row[1:end] += line[0 : dst.shape[1] - 1]
+            row[:] = row[:] + 1
+            dst[y] = row
+
+    expected = np.hstack([np.ones((3, 1)), RAMP[:, :-1].astype(int) + 1])
+    assert np.array_equal(run(sums, [RAMP], params=[4]), expected)
+
+    @kernel
+    def misfit(dst: Any, src: Any, params: Any) -> None:
+        row = np.zeros(dst.shape[1], np.float32)
+        row[int(params[0]) :] = src[0][0]
+
+    said = run(misfit, [RAMP], params=[1])
+    assert said == f"ValueError: the array assigned to a slice has another shape ({__file__}: misfit)"
+
+
+GAIN = 3.0
+
+
+def doubled(value: float, gain: float = 2) -> float:
+    return value * gain
+
+
+def raised(value: float) -> float:
+    if value < 0:
+        raise ValueError("negative")
+    return doubled(value) + 0.1 * GAIN
+
+
+def test_helpers_need_no_decorator() -> None:
+    @kernel
+    def helped(dst: Any, src: Any, params: Any) -> None:
+        for y in range(dst.shape[0]):
+            for x in range(dst.shape[1]):
+                dst[y, x] = raised(src[0][y, x] + params[0]) + doubled(1, gain=params[0]) + support.luma(1)
+
+    support = type(math)("support")
+    support.luma = lambda value: value / 4  # type: ignore[attr-defined]
+    expected = np.float32(2) * RAMP + np.float32(0.1) * np.float32(GAIN) + np.float32(0.25)
+    assert np.array_equal(run(helped, [RAMP], Sample.SINGLE, [0]), expected)
+    line = raised.__code__.co_firstlineno + 2
+    assert run(helped, [RAMP], Sample.SINGLE, [-1]) == f"ValueError: negative ({__file__}:{line})"
+    assert row_of(compile_diffusivity(lambda s2: 1 / doubled(1 + s2)), np.ones(3))[0] == 0.25
+
+
+def fibonacci(n: int) -> int:
+    return 1 if n < 2 else fibonacci(n - 1) + fibonacci(n - 2)
+
+
 def test_what_else_numba_offers() -> None:
     @kernel
     def histogram(dst: Any, src: Any, params: Any) -> None:
@@ -398,6 +453,11 @@ def scalar_exp(dst: Any, src: Any, params: Any) -> None:
 @numba.njit(error_model="numpy")  # type: ignore[untyped-decorator]
 def helped_exp(value: float) -> float:
     return math.exp(value)
+
+
+@numba.njit  # type: ignore[untyped-decorator]
+def talk(value: float) -> None:
+    print(value)
 
 
 def test_exp() -> None:
@@ -563,6 +623,13 @@ def test_exceptions_name_the_line() -> None:
         assert run(failing, [RAMP], params=[number]) == f"{text} ({__file__}:{line + offset})"
 
 
+def test_messages_with_any_character() -> None:
+    space: dict[str, Any] = {}
+    source = "def failing(dst, src, params):\n    raise ValueError('\\\\ \\\\5C \\\" \\t')\n"
+    exec(compile(source, "C:\\scripts\\5Cuts.vpy", "exec"), space)
+    assert run(kernel(space["failing"]), [RAMP]) == 'ValueError: \\ \\5C " \t (C:\\scripts\\5Cuts.vpy:2)'
+
+
 def test_assertions() -> None:
     space: dict[str, Any] = {}  # not of this file, whose assertions pytest makes its own
     source = "def bounded(dst, src, params):\n    assert params[0] < 3, 'too much'\n"
@@ -596,6 +663,11 @@ def no_attribute(dst: Any, src: Any, params: Any) -> None:
     dst[0, 0] = src[0].colour + x
 
 
+def no_peak(dst: Any, src: Any, params: Any) -> None:
+    x = 3
+    dst[0, x] = src[0].peak
+
+
 def no_number(dst: Any, src: Any, params: Any) -> None:
     x = 3
     dst[0, x] = "white"
@@ -626,6 +698,21 @@ def no_scalar(dst: Any, src: Any, params: Any) -> None:
     dst[0, x] = np.clip(src[0][0, 0], 16, 235)
 
 
+def no_print(dst: Any, src: Any, params: Any) -> None:
+    x = 3
+    print(params[0], x)
+
+
+def no_blas(dst: Any, src: Any, params: Any) -> None:
+    x = 3
+    dst[:] = src[0][:, :x] @ src[0][:x, :]
+
+
+def no_dot(dst: Any, src: Any, params: Any) -> None:
+    x = 3
+    dst[0, x] = np.dot(src[0][0], src[0][1])
+
+
 def no_constant(dst: Any, src: Any, params: Any) -> None:
     x = 3
     raise ValueError("too much", params[0] + x)
@@ -636,12 +723,16 @@ def no_constant(dst: Any, src: Any, params: Any) -> None:
     [
         (no_name, "name 'undefined' is not defined"),
         (no_attribute, "Unknown attribute 'colour' of type Plane(uint8)"),
+        (no_peak, "Unknown attribute 'peak' of type Plane(uint8)"),
         (no_number, "a pixel of the output is a number, not "),
         (no_sum, "No implementation of function add found for signature: add(float32, Literal[str](white))"),
         (no_parameter, "tuple index out of range"),
         (no_output, "No implementation of function setitem found for signature: setitem(Plane(uint8)"),
         (no_column, "the output takes dst[y, x] = number, dst[y] = row or dst[:] = plane"),
         (no_scalar, "No implementation of function clip found for signature: clip(float32, Literal[int](16), "),
+        (no_print, "print takes Python, which native code cannot call"),
+        (no_blas, "a product of matrices takes Python, which native code cannot call"),
+        (no_dot, "a product of matrices takes Python, which native code cannot call"),
         (no_constant, "an exception in a kernel takes only constants"),
     ],
 )
@@ -656,10 +747,25 @@ def test_compile_errors_are_one_line_that_names_the_place(function: Any, said: s
 def test_python_is_refused() -> None:
     @kernel
     def talking(dst: Any, src: Any, params: Any) -> None:
-        print(params[0])
+        talk(params[0])
 
-    with pytest.raises(KernelError, match="talking: it uses Python objects, as print does"):
+    with pytest.raises(KernelError, match=r"talking: it takes Python, which native code cannot call: Py\w+, Py"):
         talking.compile(BYTES)
+
+
+def test_functions_that_call_themselves() -> None:
+    @kernel
+    def growing(dst: Any, src: Any, params: Any) -> None:
+        dst[0, 0] = fibonacci(int(params[0]))
+
+    @kernel
+    def constant(dst: Any, src: Any, params: Any) -> None:
+        dst[0, 0] = fibonacci(5)
+
+    assert run(growing, [RAMP], params=[6])[0, 0] == 13
+    # numba gives the function with a constant another name than the one by which it calls itself.
+    with pytest.raises(KernelError, match="constant: numba does not link a function that calls itself"):
+        constant.compile(BYTES)
 
 
 def test_only_functions_of_three_become_kernels() -> None:

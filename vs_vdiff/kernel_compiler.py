@@ -29,6 +29,7 @@ from numba.core.codegen import AOTCodeLibrary, JITCPUCodegen
 from numba.core.compiler import CompilerBase, DefaultPassBuilder
 from numba.core.compiler_lock import global_compiler_lock
 from numba.core.compiler_machinery import FunctionPass, register_pass
+from numba.core.cpu import CPUContext
 from numba.core.dispatcher import _FunctionCompiler
 from numba.core.registry import cpu_target
 from numba.core.typed_passes import NopythonTypeInference
@@ -42,6 +43,7 @@ from numba.extending import (
     register_jitable,
     register_model,
 )
+from numba.np.arrayobj import raise_with_shape_context
 
 from vs_vdiff.kernel_layout import DESCRIBE_ENTRY, ENTRY, EULER_ENTRY, Call, KernelError, Sample, Signature
 
@@ -86,18 +88,18 @@ class OutputType(PlaneType):
     """A plane that is written: `plane[y, x] = value` rounds and clamps to an integer format."""
 
 
-FIELDS = [("height", types.int64), ("width", types.int64), ("peak", types.float32), ("stride", types.int64)]
-
-
 @register_model(PlaneType)
 @register_model(OutputType)
 class PlaneModel(models.StructModel):  # type: ignore[misc]
     def __init__(self, manager: Any, plane: PlaneType) -> None:
-        super().__init__(manager, plane, [("data", types.CPointer(plane.dtype)), *FIELDS])
+        fields = [("height", types.int64), ("width", types.int64), ("stride", types.int64)]
+        # The peak of a call is the output's, whose format may be another one than the sources'.
+        peak = [("peak", types.float32)] if isinstance(plane, OutputType) else []
+        super().__init__(manager, plane, [("data", types.CPointer(plane.dtype)), *fields, *peak])
 
 
-for _field in ("height", "width", "peak"):
-    make_attribute_wrapper(PlaneType, _field, _field)
+for _type, _field in ((PlaneType, "height"), (PlaneType, "width"), (OutputType, "peak")):
+    make_attribute_wrapper(_type, _field, _field)
 
 
 @overload_attribute(PlaneType, "shape", strict=False)  # type: ignore[untyped-decorator]
@@ -260,11 +262,25 @@ def output_setitem(plane: Any, index: Any, value: Any) -> Any:
     raise errors.TypingError("the output takes dst[y, x] = number, dst[y] = row or dst[:] = plane")
 
 
-@register_pass(mutates_CFG=False, analysis_only=True)
-class CheckRaises(FunctionPass):  # type: ignore[misc]
-    """Refuse exceptions that could not be told: their values would have to become Python objects."""
+def is_matrix_product(statement: Any, function: Any) -> bool:
+    """Tell what calls BLAS, which numba finds by Python."""
+    value = statement.value if isinstance(statement, ir.Assign) else None
+    if not isinstance(value, ir.Expr):
+        return False
+    if value.op == "call":
+        called: object = ir_utils.guard(ir_utils.find_callname, function, value)
+        return called == ("dot", "numpy")
+    return value.op in ("binop", "inplace_binop") and value.fn in {operator.matmul, operator.imatmul}
 
-    _name = "vdiff_check_raises"
+
+@register_pass(mutates_CFG=False, analysis_only=True)
+class CheckPython(FunctionPass):  # type: ignore[misc]
+    """Refuse, where there is a line to name, what numba would do through Python.
+
+    That is `print`, products of matrices, and exceptions with values that would have to become Python objects.
+    """
+
+    _name = "vdiff_check_python"
 
     def __init__(self) -> None:
         super().__init__()
@@ -272,9 +288,14 @@ class CheckRaises(FunctionPass):  # type: ignore[misc]
     def run_pass(self, state: Any) -> bool:
         for block in state.func_ir.blocks.values():
             for statement in block.body:
+                if isinstance(statement, ir.Print) or is_matrix_product(statement, state.func_ir):
+                    what = "print" if isinstance(statement, ir.Print) else "a product of matrices"
+                    raise errors.UnsupportedError(f"{what} takes Python, which native code cannot call", statement.loc)
                 if isinstance(statement, ir.DynamicRaise | ir.DynamicTryRaise):
                     raise errors.UnsupportedError("an exception in a kernel takes only constants", statement.loc)
-                if isinstance(statement, ir.Raise | ir.StaticRaise | ir.TryRaise) and state.return_type != types.void:
+                if isinstance(statement, ir.Raise | ir.StaticRaise | ir.TryRaise) and isinstance(
+                    state.return_type, types.Float
+                ):
                     raise errors.UnsupportedError("a function of a number cannot raise an exception", statement.loc)
         return False
 
@@ -385,13 +406,52 @@ class SingleIntegers(FunctionPass):  # type: ignore[misc]
         return changed
 
 
+@register_pass(mutates_CFG=False, analysis_only=False)
+class PlainHelpers(FunctionPass):  # type: ignore[misc]
+    """Let a kernel call Python functions that numba was not told of, and those others, as if they were part of it."""
+
+    _name = "vdiff_plain_helpers"
+
+    def __init__(self) -> None:
+        super().__init__()
+
+    def run_pass(self, state: Any) -> bool:
+        changed = False
+        for block in state.func_ir.blocks.values():
+            for statement in block.find_insts(ir.Assign):
+                function = ir_utils.guard(ir_utils.find_outer_value, state.func_ir, statement.target)
+                if not isinstance(function, FunctionType):
+                    continue
+                try:
+                    state.typingctx.resolve_value_type(function)  # numba has its own of some
+                except ValueError:
+                    statement.value = ir.Global(function.__name__, state.pipeline.helper(function), statement.loc)
+                    changed = True
+        state.func_ir._definitions = ir_utils.build_definitions(state.func_ir.blocks)
+        return changed
+
+
 class KernelPipeline(CompilerBase):  # type: ignore[misc]
-    """numba's own stages, and ours."""
+    """numba's own stages, and ours; of one kernel and the functions that it calls."""
+
+    options: dict[str, Any]
+    helpers: dict[FunctionType, Any]
+
+    @classmethod
+    def of(cls, options: dict[str, Any]) -> "type[KernelPipeline]":
+        return type("Pipeline", (cls,), {"options": options, "helpers": {}})
+
+    def helper(self, function: FunctionType) -> Any:
+        if function not in self.helpers:
+            hidden = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True, "forceinline": True}
+            self.helpers[function] = numba.jit(pipeline_class=type(self), **self.options, **hidden)(function)
+        return self.helpers[function]
 
     def define_pipelines(self) -> list[Any]:
         stages = DefaultPassBuilder.define_nopython_pipeline(self.state)
-        stages.add_pass_after(CheckRaises, ReconstructSSA)
-        stages.add_pass_after(SingleFloats, CheckRaises)
+        stages.add_pass_after(CheckPython, ReconstructSSA)
+        stages.add_pass_after(PlainHelpers, CheckPython)
+        stages.add_pass_after(SingleFloats, PlainHelpers)
         stages.add_pass_after(SingleIntegers, NopythonTypeInference)
         stages.finalize()
         return [stages]
@@ -457,6 +517,20 @@ class KernelCodegen(JITCPUCodegen):  # type: ignore[misc]
         pass
 
 
+class KernelContext(CPUContext):  # type: ignore[misc]
+    """numba's knowledge of the CPU, where a slice assigned from another shape raises a message without the shapes.
+
+    To put them into words takes Python.
+    """
+
+    def get_function(self, fn: Any, sig: Any, _firstcall: bool = True) -> Any:
+        if getattr(fn, "typing_key", None) is raise_with_shape_context:
+            return lambda builder, _: self.call_conv.return_user_exc(
+                builder, ValueError, ("the array assigned to a slice has another shape",)
+            )
+        return super().get_function(fn, sig, _firstcall)
+
+
 class KernelFunction(_FunctionCompiler):  # type: ignore[misc]
     """A function on its way to native code, which is not yet complete."""
 
@@ -512,7 +586,7 @@ def compile_entry(
     with global_compiler_lock:
         context = kernel_context()
         options = options | {"fastmath": set(options["fastmath"])} if isinstance(options["fastmath"], list) else options
-        compiler = KernelFunction(function, KernelTarget(context), options, {}, KernelPipeline)
+        compiler = KernelFunction(function, KernelTarget(context), options, {}, KernelPipeline.of(options))
         try:
             compiled = compiler.compile(arguments, result)
         except Exception as error:  # numba raises its own, and now and then others
@@ -534,11 +608,18 @@ def compile_entry(
             for one in (*final.functions, *final.global_variables)
             if one.is_declaration and not one.name.startswith("llvm.")
         ]
-        if any(name.startswith(("Py", "_Py")) for name in externals):
-            place = f"{function.__code__.co_filename}:{function.__code__.co_firstlineno}: {function.__name__}"
-            raise KernelError(f"{place}: it uses Python objects, as print does, which native code cannot")
+        refuse_externals(externals, function)
         code = context.codegen()._tm.emit_object(final)
         return ObjectCode(code, tuple(externals), not library.has_dynamic_globals, library)
+
+
+def refuse_externals(externals: list[str], function: FunctionType) -> None:
+    """Refuse code that needs what no process could give it."""
+    place = f"{function.__code__.co_filename}:{function.__code__.co_firstlineno}: {function.__name__}"
+    if python := sorted(name for name in externals if name.startswith(("Py", "_Py"))):
+        raise KernelError(f"{place}: it takes Python, which native code cannot call: {', '.join(python)}")
+    if any(name.startswith(".numba.unresolved") for name in externals):
+        raise KernelError(f"{place}: numba does not link a function that calls itself, with these arguments")
 
 
 def with_messages(text: str, function: FunctionType) -> str:
@@ -549,7 +630,12 @@ def with_messages(text: str, function: FunctionType) -> str:
     """
 
     def message(found: re.Match[str]) -> str:
-        pickled = re.sub(rb"\\([0-9A-F]{2})", lambda code: bytes.fromhex(code[1].decode()), found[2].encode())
+        # A byte is written as itself or in hexadecimal, but a backslash as two.
+        pickled = re.sub(
+            rb"\\(\\|[0-9A-F]{2})",
+            lambda code: code[1] if code[1] == b"\\" else bytes.fromhex(code[1].decode()),
+            found[2].encode(),
+        )
         kind, arguments, place = pickle.loads(pickled)
         said = f"{kind.__name__}: {', '.join(map(str, arguments))}" if arguments else kind.__name__
         # What is raised by numba's code or by ours names no line of the user's.
@@ -582,7 +668,9 @@ def copy_message(message: Any, text: Any, size: int) -> None:
 @cache
 def kernel_context() -> Any:
     """Give numba's knowledge of the CPU, with a code generator of our own."""
-    return cpu_target.target_context.subtarget(_internal_codegen=KernelCodegen("vdiff"))
+    context = cpu_target.target_context.subtarget(_internal_codegen=KernelCodegen("vdiff"))
+    context.__class__ = KernelContext  # a copy of numba's, whose making would take long
+    return context
 
 
 class KernelTarget:
@@ -611,7 +699,9 @@ def build_kernel_entry(context: Any, module: Any, callee: Any, description: Any)
     def plane(kind: PlaneType, data: Any, stride: Any) -> Any:
         view = cgutils.create_struct_proxy(kind)(context, builder)
         view.data = builder.bitcast(data, view.data.type)
-        view.stride, view.height, view.width, view.peak = stride, height, width, peak
+        view.stride, view.height, view.width = stride, height, width
+        if isinstance(kind, OutputType):
+            view.peak = peak
         return view._getvalue()
 
     def element(array: Any, index: int) -> Any:
