@@ -145,16 +145,15 @@ def check_mask(kernel: Any, video: Video, frames: Any) -> None:
         fmt = vs.core.query_video_format(
             video.format.color_family, sample_type, bits, video.format.subsampling_w, video.format.subsampling_h
         )
-        units = [video.samples(p).unit for p in video.planes]
-        params = [[number * unit for number in one] for one, unit in zip(example.params, units, strict=False)]
-        mask = kernel(clip, lags=example.lags, params=params, format=fmt.id)
+        mask = example.apply(kernel, clip, format=fmt.id)
         assert mask.format.id == fmt.id
         result = read(mask)
         for p in video.planes:
             x = stack(frames, p)
             r = x[[lagged(n, example.lags[1], len(x), (3,)) for n in range(len(x))]]
             peak = 1.0 if sample_type == vs.FLOAT else 2.0**bits - 1.0
-            scaled = Example(example.reference, example.lags, (params[p],) * 3, example.edges)
+            threshold = [number * video.samples(p).unit for number in example.params[p]]
+            scaled = Example(example.reference, example.lags, (threshold,) * 3, example.edges)
             accepted = scaled.accepted([x, r], p, peak)
             assert (stack(result, p) == accepted).any(0).all(), f"{video} plane {p} to {fmt.name}"
 

@@ -104,6 +104,16 @@ def test_another_format(core: Any, rng: np.random.Generator, given: str, wanted:
     assert_stored(actual, outcome[None], to.samples(0), 2.0**-22 * float(np.abs(outcome).max()), f"{given} to {wanted}")
 
 
+def test_every_plane_has_the_peak_of_its_format(core: Any) -> None:
+    @kernel
+    def peaks(dst: Any, src: Any, params: Any) -> None:
+        dst[0, 0], dst[0, 1], dst[0, 2] = dst.peak, src[0].peak, src[3].peak
+
+    for second, format, wanted in (("GRAY16", vs.GRAYS, [1, 1023, 65535]), ("GRAY10", vs.GRAY16, [65535, 1023, 1023])):
+        result = peaks([blank("GRAY10"), blank(second)], lags=(0, 1), format=format)
+        assert read_frame(result, 0)[0][0, :3].tolist() == wanted
+
+
 def test_another_format_of_several_planes(core: Any, rng: np.random.Generator) -> None:
     video = Video("YUV420P8", 36, 22)
     frames = random_frames(rng, video, 2)

@@ -55,6 +55,7 @@ cdef bint run_plane(
     """Whether the function came to its end; if not, its exception is the frame's error."""
     cdef const void *pointers[SOURCES]
     cdef int64_t strides[SOURCES]
+    cdef double peaks[SOURCES]
     cdef char text[MESSAGE]
     cdef char message[2 * MESSAGE]
     cdef void *exception = NULL
@@ -66,6 +67,7 @@ cdef bint run_plane(
     for i in range(d.clip_count * d.lag_count):
         pointers[i] = api.getReadPtr(src[i], plane)
         strides[i] = api.getStride(src[i], plane)
+        peaks[i] = d.pixels[i // d.lag_count].peak
         if d.pixels[i // d.lag_count].sample == HALF:
             load_half_plane(
                 <float *>scratch, pitch, pointers[i], strides[i], <int>call.width, <int>call.height)
@@ -74,13 +76,14 @@ cdef bint run_plane(
             scratch = <char *>scratch + d.half_plane
     call.src = pointers
     call.src_stride = strides
+    call.src_peak = peaks
     call.dst = api.getWritePtr(dst, plane)
     call.dst_stride = api.getStride(dst, plane)
     if d.out.sample == HALF:
         call.dst = scratch
         call.dst_stride = pitch * sizeof(float)
     call.params = d.params[plane]
-    call.peak = d.out.peak
+    call.dst_peak = d.out.peak
     if d.kernel.run(&call, &exception) != 0:
         text[0] = 0
         d.kernel.describe(exception, text, MESSAGE)
