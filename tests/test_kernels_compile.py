@@ -32,7 +32,7 @@ import vapoursynth as vs
 
 import vs_vdiff
 from vs_vdiff import kernel_cache, kernels
-from vs_vdiff.kernel_layout import KERNEL_MAGIC, Call, Describe, Descriptor, Run, Sample, Signature
+from vs_vdiff.kernel_layout import ENTRY, EULER_ENTRY, KERNEL_MAGIC, Call, Describe, Descriptor, Run, Sample, Signature
 from vs_vdiff.kernels import Compiled, Kernel, KernelError, compile_diffusivity, kernel
 
 pytest.importorskip("numba")
@@ -510,7 +510,8 @@ def test_exp_of_constants_and_of_doubles() -> None:
 
 @on_x86
 def test_exp_is_vectorised_in_single_precision() -> None:
-    for assembly in (instructions(scalar_exp, sources=1), row_instructions(lambda s2: math.exp(-s2 * math.exp(-4)))):
+    kernels_of_exp = [instructions(scalar_exp, sources=1), *row_instructions(lambda s2: math.exp(-s2 * math.exp(-4)))]
+    for assembly in kernels_of_exp:
         assert len(re.findall(r"\bv?mulps\b", assembly)) >= 8
         assert not re.search(r"\bv?(mul|add|sub)[ps]d\b|fmadd|fmsub|\bcall|expf", assembly.split("vdiff_describe:")[0])
 
@@ -584,6 +585,32 @@ def test_indices_are_checked(x: int) -> None:
     for read_or_written in (x, x + 100 if x >= 0 else 200):
         said = run(stray, [RAMP], params=[read_or_written])
         assert said == f"IndexError: index is out of bounds ({__file__}: stray)"
+
+
+def test_indices_of_rows_are_always_checked() -> None:
+    @kernel
+    def lines(dst: Any, src: Any, params: Any) -> None:
+        which, i = int(params[0]), int(params[1])
+        dst[-1] = src[0][-1]
+        if which == 0:
+            dst[i] = src[0][0]
+        if which == 1:
+            dst[0] = src[0][i]
+        if which == 2:
+            dst[0] = src[0][i, :]
+        if which == 3:
+            dst[0, 0] = src[0][:, i][2] + src[0][:, -1][2] + src[0][-1, :][0]
+
+    rows = [[1, 0], [0, 4], [0, 4], [0, 9 + 11 + 8]]  # which row is written, and what its first pixel becomes
+    small = RAMP // 20
+    for which in range(4):
+        size = small.shape[which == 3]
+        result = run(lines, [small], params=[which, 1])
+        row, first = rows[which]
+        assert np.array_equal(result[-1], small[-1]) and result[row, 0] == first
+        for i in (-1, size):
+            said = run(lines, [small], params=[which, i])
+            assert said == f"IndexError: index is out of bounds ({__file__}: lines)"
 
 
 def test_division_by_zero() -> None:
@@ -899,17 +926,40 @@ def test_diffusivity(rng: np.random.Generator) -> None:
     assert np.allclose(row_of(compile_diffusivity(lambda s2: math.exp(-s2 / 100)), s2), np.exp(-s2 / 100), rtol=1e-6)
 
 
+@pytest.mark.parametrize("n", [1, 2, 15, 16, 17, 33, 1000])
+def test_euler_step(n: int, rng: np.random.Generator) -> None:
+    tau, scale = np.float32(0.2), np.float32(0.3)
+    mid, down, flux = ((rng.random(n + 1) * 255).astype(np.float32) for _ in range(3))
+    dst, below = np.full(n + 1, PADDING, np.float32), flux.copy()
+    function = ctypes.CFUNCTYPE(
+        None, *[ctypes.c_void_p] * 4, ctypes.c_int64, ctypes.c_float, ctypes.c_float
+    )(compile_diffusivity(rational).descriptor.describe)  # fmt: skip
+    rows = [row.copy() for row in (mid, down)]
+    function(*[row.ctypes.data for row in (dst, *rows, below)], n, tau, scale)
+
+    def flow(difference: Any) -> Any:
+        return 1 / (1 + difference * difference * scale / np.float32(36)) * difference
+
+    right, along = flow(mid[1:] - mid[:-1]), flow(down - mid)[:-1]
+    left = np.concatenate([np.zeros(1, np.float32), right[:-1]])
+    assert np.array_equal(dst[:-1], mid[:-1] + tau * ((right - left) + (along - flux[:-1])))
+    assert np.array_equal(below[:-1], along)
+    assert dst[-1] == PADDING and below[-1] == flux[-1], "it wrote beyond the row"
+    assert np.array_equal(rows, (mid, down))
+
+
 @on_x86
-def test_diffusivity_is_vectorised_in_single_precision() -> None:
-    assembly = row_instructions(rational)
-    assert re.search(r"\bv?divps\b", assembly)
-    assert not re.search(r"\bv?div[ps]d\b", assembly)
+def test_diffusivities_are_vectorised_in_single_precision() -> None:
+    for assembly in row_instructions(rational):
+        assert re.search(r"\bv?divps\b", assembly)
+        assert not re.search(r"\bv?div[ps]d\b|fmadd|fmsub|\bcall", assembly)
 
 
-def row_instructions(function: Any) -> str:
-    """Give the assembly of the plugin's entry to a diffusivity."""
+def row_instructions(function: Any) -> list[str]:
+    """Give the assembly of the plugin's two entries to a diffusivity."""
     code = kernel_compiler.compile_diffusivity(function, kernel(no_name)._options)
-    return str(code.library.get_asm_str()).split("\nvdiff_entry:")[1]
+    assembly = str(code.library.get_asm_str())
+    return [re.split(r"\n\.Lfunc_end", assembly.split(f"\n{name}:")[1])[0] for name in (ENTRY, EULER_ENTRY)]
 
 
 def test_what_a_diffusivity_cannot_be() -> None:
@@ -1114,12 +1164,12 @@ def fingerprint(function: Callable[..., Any], *circumstances: object) -> str | N
 def test_what_the_fingerprint_tells_apart() -> None:
     def make(inner: Any, outer: Any = None) -> Callable[[], Any]:
         def helper() -> Any:
-            return outer
+            return outer, module.BIAS
 
         return lambda: (inner, helper(), module.GAIN, np.pi, math.exp)
 
     module = type(math)("settings")
-    module.GAIN = 1  # type: ignore[attr-defined]
+    module.GAIN = module.BIAS = 1  # type: ignore[attr-defined]
     array = np.arange(3.0)
     values: list[Any] = [1, 2, 1.0, np.float32(1), np.float64(1), True, "1", (1, 2), (1, (2.5, None)), array, array + 1]
     values += [np.arange(3), max, min, np.sin, np.cos, math, operator, operator.add, 0.0, -0.0, int, OwnError]
@@ -1128,7 +1178,9 @@ def test_what_the_fingerprint_tells_apart() -> None:
     assert prints == [fingerprint(make(value)) for value in values]
     assert fingerprint(make(1, 2)) != fingerprint(make(1, 3))
     assert fingerprint(make(1), "double") != prints[0]
-    module.GAIN = 2  # type: ignore[attr-defined]
+    module.BIAS = 2  # type: ignore[attr-defined]
+    assert fingerprint(make(1)) != prints[0]
+    module.GAIN, module.BIAS = 2, 1  # type: ignore[attr-defined]
     assert fingerprint(make(1)) != prints[0]
     for unknown in ([1], {1: 2}, SimpleNamespace(), Path, object()):
         assert fingerprint(make(unknown)) is None

@@ -67,7 +67,7 @@ def installed() -> list[object]:
     ]
 
 
-def describe_function(function: FunctionType, seen: set[int]) -> Iterator[object]:
+def describe_function(function: FunctionType, seen: set[object]) -> Iterator[object]:
     """List what a function consists of, and whatever it takes from outside."""
     if id(function) in seen:
         return
@@ -106,13 +106,13 @@ def names_in(code: CodeType) -> Iterator[str]:
             yield from names_in(constant)
 
 
-def describe_value(value: Any, names: Any, seen: set[int]) -> Iterator[object]:
+def describe_value(value: Any, names: Any, seen: set[object]) -> Iterator[object]:
     """List what a value means to compiled code.
 
     Args:
         value: The value.
         names: The names that the function mentions, among them those of the attributes that it takes from modules.
-        seen: The functions and modules that have been listed.
+        seen: The functions, and attributes of modules, that have been listed.
     """
     kind = type(value)
     if value is None or kind in (bool, int, float, complex, str, bytes):
@@ -125,13 +125,11 @@ def describe_value(value: Any, names: Any, seen: set[int]) -> Iterator[object]:
         yield kind.__name__, str(value.dtype), value.shape, value.strides, value.tobytes()
     elif isinstance(value, ModuleType):
         yield "module", value.__name__
-        if id(value) not in seen and value.__name__.partition(".")[0] not in sys.stdlib_module_names | {
-            "numpy",
-            "numba",
-        }:
-            seen.add(id(value))
+        if value.__name__.partition(".")[0] not in sys.stdlib_module_names | {"numpy", "numba"}:
             for name in names:
-                if hasattr(value, name):
+                # Another function may take other names of the same module.
+                if hasattr(value, name) and (id(value), name) not in seen:
+                    seen.add((id(value), name))
                     yield "attribute", name
                     yield from describe_value(getattr(value, name), names, seen)
     elif isinstance(value, BuiltinFunctionType):

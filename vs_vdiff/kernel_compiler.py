@@ -5,8 +5,8 @@ The object code refers to nothing of this process, so that it can be kept and lo
 unloaded, which numba's own engine never does.
 
 Of numba this takes, beside its documented ways of extension (`numba.extending`, compiler passes): `_FunctionCompiler`,
-the code generator with its library, the calling convention, and how its code keeps exceptions. They are named in this
-module and nowhere else.
+the code generator with its library, the calling convention, how its code keeps exceptions, and what raises that of a
+slice of another shape. They are named in this module and nowhere else.
 """
 
 import math
@@ -209,12 +209,45 @@ def positioner(index: Any, is_checked: bool) -> Any:
     return register_jitable(position)
 
 
+ZERO = types.literal(0)
+
+
+def lines_getter(index: Any) -> Any:
+    """Give the function that copies rows, columns or blocks. Next to the copy, a check of the index costs nothing."""
+    if isinstance(index, types.Integer):
+        position = positioner((index, ZERO), True)
+
+        def row(plane: Any, index: Any) -> Any:
+            y, _ = position(plane, (index, 0))
+            return as_array(plane)[y].astype(np.float32)
+
+        return row
+    kinds = tuple(index) if isinstance(index, types.BaseTuple) and len(index) == 2 else ()
+    if kinds and isinstance(kinds[0], types.Integer):
+        position = positioner((kinds[0], ZERO), True)
+
+        def part_of_row(plane: Any, index: Any) -> Any:
+            y, _ = position(plane, (index[0], 0))
+            return as_array(plane)[y, index[1]].astype(np.float32)
+
+        return part_of_row
+    if kinds and isinstance(kinds[1], types.Integer):
+        position = positioner((ZERO, kinds[1]), True)
+
+        def part_of_column(plane: Any, index: Any) -> Any:
+            _, x = position(plane, (0, index[1]))
+            return as_array(plane)[index[0], x].astype(np.float32)
+
+        return part_of_column
+    return lambda plane, index: as_array(plane)[index].astype(np.float32)
+
+
 @overload(operator.getitem, strict=False, prefer_literal=True)  # type: ignore[untyped-decorator]
 def plane_getitem(plane: Any, index: Any) -> Any:
     if not isinstance(plane, PlaneType) or isinstance(plane, OutputType):
         return None
     if not is_position(index):
-        return lambda plane, index: as_array(plane)[index].astype(np.float32)
+        return lines_getter(index)
     position = positioner(index, plane.is_checked)
 
     def get(plane: Any, index: Any) -> Any:
@@ -250,13 +283,14 @@ def output_setitem(plane: Any, index: Any, value: Any) -> Any:
 
         return rows
     if isinstance(index, types.Integer) and isinstance(value, types.Array) and value.ndim == 1:
+        position = positioner((index, ZERO), True)
 
         def row(plane: Any, index: Any, value: Any) -> None:
-            check(index, 0, plane)
+            y, _ = position(plane, (index, 0))
             if value.shape[0] != plane.width:
                 raise ValueError("the array assigned to the output has another shape")
             for x in range(plane.width):
-                store(plane, index, x, value[x])
+                store(plane, y, x, value[x])
 
         return row
     raise errors.TypingError("the output takes dst[y, x] = number, dst[y] = row or dst[:] = plane")
