@@ -354,6 +354,26 @@ TEN_STEPS = diffuse(time=2, k=8, scheme="explicit", steps=10)
 TRAILS: dict[str, Any] = {"halflife": 5, "mode": "max"}
 
 
+def own_diffuse(**args: Any) -> Callable[[Clip], Clip]:
+    """The same with `rational` as a function of one's own."""
+
+    def apply(clip: Clip) -> Clip:
+        try:
+            return vs_vdiff.diffuse(clip, lambda s2: 1 / (1 + s2), k=8, **args)
+        except vs_vdiff.KernelError as error:
+            raise NotThereError(str(error)) from error
+
+    return apply
+
+
+OWN: dict[str, dict[str, Any]] = {
+    "default": {},
+    "fed": {"time": 20},
+    "aos": {"scheme": "aos", "steps": 2},
+    "presmooth": {"presmooth": 1},
+}
+
+
 def slow(clip: Clip) -> Clip:
     """A filter beside which another's cost should not show."""
     return core.vdiff.Diffuse(clip, time=12, k=8, scheme="explicit", steps=60)
@@ -432,6 +452,13 @@ def diffuse_rows() -> Iterator[Row]:
         simpleitk_diffusion,
         rounds=3,
     )
+    for name, args in OWN.items():
+        yield Row(
+            f"Diffuse-own-{name}",
+            f"rational by name; a function, {', '.join(f'{key}={value}' for key, value in args.items())}; YUV420P8",
+            ours(own_diffuse(**args), lambda: video(160)),
+            ours(diffuse(**args), lambda: video(160)),
+        )
     for kind in ("rational", "linear"):
         yield Row(
             f"fed-{kind}",

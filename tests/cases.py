@@ -9,12 +9,14 @@ from typing import Any, Protocol
 import numpy as np
 import vapoursynth as vs
 
+from own import Compile, Own, PerPlane, lighten
 from reference import Real, Samples
 from reference import decay as decay_reference
 from reference.changemap import changemap
 from reference.diffblend import diffblend, lagged
 from reference.diffuse import Steering, automatic_contrast, chosen, diffuse_planes, elementary_steps, speed
 from reference.extrapolate import extrapolate
+from reference.kernel import lighten as lighten_reference
 from reference.morphology import dilate, erode
 from reference.shock import shock
 from reference.spread import spread
@@ -318,6 +320,14 @@ def extrapolate_clip(x: Real, samples: Samples, plane: int, starts: Collection[i
     return np.concatenate([x, new]), 2.0**-22 * furthest
 
 
+def kernel_clip(x: Real, samples: Samples, plane: int, starts: Collection[int], args: Args) -> tuple[Real, float]:
+    """`Kernel` with a function of three frames; each of its few operations rounds."""
+    cuts = starts if args.get("scenechange", 1) else ()
+    u, r, v = (x[[lagged(n, lag, len(x), cuts) for n in range(len(x))]] for lag in args["lags"])
+    a, b = args["params"].rows[plane]
+    return lighten_reference(u, r, v, a, b), 2.0**-22 * (1.0 + abs(a) + abs(b)) * span(x, samples)
+
+
 FILTERS: dict[str, tuple[Reference, list[dict[str, Any]]]] = {
     "Diffuse": (
         diffuse_clip,
@@ -325,6 +335,7 @@ FILTERS: dict[str, tuple[Reference, list[dict[str, Any]]]] = {
             {"time": 1.0, "diffusivity": "linear", "scheme": "explicit"},
             {"time": 2.0, "k": [12.0, 30.0, 5.0], "scheme": "explicit", "steps": 9},
             {"time": 1.5, "k": 20.0, "diffusivity": "exp", "scheme": "explicit", "steps": 6},
+            {"time": 2.0, "k": [12.0, 30.0, 5.0], "diffusivity": Own("rational"), "scheme": "explicit", "steps": 9},
             {"time": 6.0, "k": [9.0, 14.0], "scheme": "fed", "steps": 2},
             {"time": 5.0, "k": 40.0, "diffusivity": "exp", "scheme": "fed", "steps": 3},
             {"time": 8.0, "diffusivity": "linear", "scheme": "fed", "steps": 1},
@@ -421,6 +432,16 @@ FILTERS: dict[str, tuple[Reference, list[dict[str, Any]]]] = {
             {"radius": 2},
             {"radius": 1, "shape": "cross"},
             {"radius": 7, "shape": "disc"},
+        ],
+    ),
+    "Kernel": (
+        kernel_clip,
+        [
+            {
+                "kernel": Compile(lighten, sources=3, params=2),
+                "lags": (0, 1, -2),
+                "params": PerPlane(((0.9, 0.25), (0.6, -0.5), (1.5, 0.1))),
+            },
         ],
     ),
 }

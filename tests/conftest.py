@@ -27,6 +27,16 @@ def core() -> Any:
     return vs.core
 
 
+@pytest.fixture(scope="session", autouse=True)
+def compiled_kernels(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The folder where kernels of all processes of this run are kept, and not in the user's own."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "kernels"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NUMBA_CACHE_DIR", str(folder))
+        yield folder
+
+
 @pytest.fixture(scope="session")
 def clips() -> Path:
     """The folder that holds the video clips: VDIFF_CLIPS, else what `scripts/fetch-clips` prints."""

@@ -11,11 +11,13 @@ import pytest
 import vapoursynth as vs
 
 from cases import FILTERS
+from own import Compile, lighten
 from reference.diffuse import DIFFUSIVITIES, speed
 
 REQUIRED: dict[str, dict[str, Any]] = {
     "Decay": {"halflife": 5.0},
     "Extrapolate": {"length": 0},
+    "Kernel": {"kernel": Compile(lighten, 3, 2), "lags": (0, 0, 0), "params": (0.5, 0.5)},
     "Spread": {"dx": 1, "dy": 0, "weights": 1.0},
 }
 """Arguments without which a filter cannot be called."""
@@ -30,7 +32,9 @@ def clip_of(name: str = "YUV444P8", width: int = 16, height: int = 16, length: i
 
 def call(name: str, clip: Any = None, **args: Any) -> Any:
     """A filter on a three-plane clip, or on the one given."""
-    return getattr(vs.core.vdiff, name)(clip_of() if clip is None else clip, **args)
+    clip = clip_of() if clip is None else clip
+    args = {key: value(clip) if callable(value) else value for key, value in args.items()}
+    return getattr(vs.core.vdiff, name)(clip, **args)
 
 
 def assert_refused(pattern: str, name: str, clip: Any = None, **args: Any) -> None:
@@ -273,8 +277,9 @@ def test_unknown_and_missing_arguments(core: Any, name: str) -> None:
     """VapourSynth's own checks know the signature."""
     with pytest.raises(vs.Error):
         call(name, foo=1, **REQUIRED.get(name, {}))
+    required = {key: value for key, value in REQUIRED.get(name, {}).items() if not callable(value)}
     with pytest.raises(vs.Error):
-        getattr(core.vdiff, name)(**REQUIRED.get(name, {}))
+        getattr(core.vdiff, name)(**required)
 
 
 @pytest.mark.parametrize("name", FILTERS)

@@ -34,8 +34,6 @@ from support import (
     uncached,
 )
 
-pytest.importorskip("numba")
-
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "scripts" / "examples"
 SIZES = ((64, 48), (17, 9), (1, 1), (33, 4))
@@ -90,16 +88,6 @@ EXAMPLES = {
     "false_colour": Example(gallery.false_colour, (0, 1), ((0.6, 8.0, 0.0), (0.8, 3.0, 1.0), (0.6, 0.5, 8.0))),
 }
 every_example = pytest.mark.parametrize("name", EXAMPLES)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """One folder for compiled kernels, of all processes of this run."""
-    base = tmp_path_factory.getbasetemp()
-    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("NUMBA_CACHE_DIR", str(shared / "examples-cache"))
-        yield
 
 
 def script(name: str) -> Path:
@@ -157,16 +145,15 @@ def check_mask(kernel: Any, video: Video, frames: Any) -> None:
         fmt = vs.core.query_video_format(
             video.format.color_family, sample_type, bits, video.format.subsampling_w, video.format.subsampling_h
         )
-        units = [video.samples(p).unit for p in video.planes]
-        params = [[number * unit for number in one] for one, unit in zip(example.params, units, strict=False)]
-        mask = kernel(clip, lags=example.lags, params=params, format=fmt.id)
+        mask = example.apply(kernel, clip, format=fmt.id)
         assert mask.format.id == fmt.id
         result = read(mask)
         for p in video.planes:
             x = stack(frames, p)
             r = x[[lagged(n, example.lags[1], len(x), (3,)) for n in range(len(x))]]
             peak = 1.0 if sample_type == vs.FLOAT else 2.0**bits - 1.0
-            scaled = Example(example.reference, example.lags, (params[p],) * 3, example.edges)
+            threshold = [number * video.samples(p).unit for number in example.params[p]]
+            scaled = Example(example.reference, example.lags, (threshold,) * 3, example.edges)
             accepted = scaled.accepted([x, r], p, peak)
             assert (stack(result, p) == accepted).any(0).all(), f"{video} plane {p} to {fmt.name}"
 

@@ -82,6 +82,7 @@ def call(
         out.strides[0],
         (ctypes.c_void_p * count)(*[row.ctypes.data for row in rows]),
         (ctypes.c_int64 * count)(*[row.strides[0] for row in rows]),
+        (ctypes.c_double * count)(*[7 + i for i in range(count)]),
         height,
         width,
         (ctypes.c_double * max(len(params), 1))(*params),
@@ -215,18 +216,18 @@ def test_sources_by_a_computed_number(count: int, rng: np.random.Generator) -> N
     assert np.array_equal(run(mean, planes, peak=4095), stored(expected, Sample.WORD, 4095))
 
 
-def test_the_parameters_and_the_peak() -> None:
+def test_the_parameters_and_the_peaks() -> None:
     @kernel
     def tell(dst: Any, src: Any, params: Any) -> None:
         for x in range(dst.shape[1]):
             dst[0, x] = params[x]
-            dst[1, x] = dst.peak + dst.ndim + src[0].ndim
+            dst[1, x] = dst.peak + dst.ndim + src[0].ndim + 100 * src[0].peak + 1000 * src[1].peak
             dst[-1, x] = len(params)
         dst[-1, -1] = src[0][-1, -2]
 
     numbers = [0.1, -2.5, 1e9, 3]
-    expected = [numbers, [14] * 4, [4, 4, 4, RAMP[-1, -2]]]
-    assert np.array_equal(run(tell, [RAMP], Sample.SINGLE, numbers, 10), np.array(expected, np.float32))
+    expected = [numbers, [8714] * 4, [4, 4, 4, RAMP[-1, -2]]]
+    assert np.array_equal(run(tell, [RAMP, RAMP], Sample.SINGLE, numbers, 10), np.array(expected, np.float32))
 
 
 def test_rows_and_planes_as_a_whole() -> None:
@@ -665,7 +666,7 @@ def test_messages_are_cut_to_the_buffer() -> None:
 
     compiled = failing.compile(BYTES)
     exception = ctypes.c_void_p()
-    arguments = Call(None, 0, (ctypes.c_void_p * 2)(), (ctypes.c_int64 * 2)(), 0, 0, (ctypes.c_double * 1)(), 255)
+    arguments = Call(src=(ctypes.c_void_p * 2)(), src_stride=(ctypes.c_int64 * 2)(), src_peak=(ctypes.c_double * 2)())
     assert Run(compiled.descriptor.run)(ctypes.byref(arguments), ctypes.byref(exception)) != 0
     for size, text in ((16, "ValueError: ü"), (17, "ValueError: üü"), (18, "ValueError: üü"), (1, "")):
         assert message(compiled, exception, size) == text
@@ -682,11 +683,6 @@ def no_name(dst: Any, src: Any, params: Any) -> None:
 def no_attribute(dst: Any, src: Any, params: Any) -> None:
     x = 3
     dst[0, 0] = src[0].colour + x
-
-
-def no_peak(dst: Any, src: Any, params: Any) -> None:
-    x = 3
-    dst[0, x] = src[0].peak
 
 
 def no_number(dst: Any, src: Any, params: Any) -> None:
@@ -744,7 +740,6 @@ def no_constant(dst: Any, src: Any, params: Any) -> None:
     [
         (no_name, "name 'undefined' is not defined"),
         (no_attribute, "Unknown attribute 'colour' of type Plane(uint8)"),
-        (no_peak, "Unknown attribute 'peak' of type Plane(uint8)"),
         (no_number, "a pixel of the output is a number, not "),
         (no_sum, "No implementation of function add found for signature: add(float32, Literal[str](white))"),
         (no_parameter, "tuple index out of range"),
@@ -1028,7 +1023,8 @@ SCRIPT = """
     import ctypes
     from vs_vdiff.kernel_layout import Call, Run
     a, b = (np.full((1, 1), 10, np.uint8) for _ in range(2))
-    call = Call(b.ctypes.data, 1, (ctypes.c_void_p * 1)(a.ctypes.data), (ctypes.c_int64 * 1)(1), 1, 1, None, 255)
+    src = (ctypes.c_void_p * 1)(a.ctypes.data), (ctypes.c_int64 * 1)(1), (ctypes.c_double * 1)(255)
+    call = Call(b.ctypes.data, 1, *src, 1, 1, None, 255)
     assert Run(compiled.descriptor.run)(ctypes.byref(call), ctypes.byref(ctypes.c_void_p())) == 0
     print(b[0, 0], "compiled" if is_compiled else "found")
 """

@@ -18,6 +18,7 @@ import pytest
 import vapoursynth as vs
 
 from cases import CASES, FILTERS, MARKERS, Case, Mirrored
+from own import Compile, PerPlane, lighten
 from reference.diffuse import DIFFUSIVITIES, speed
 from support import FORMATS, SIZES, Frames, Video, assert_same, frames_of, make_clip, planes_of, random_frames
 
@@ -214,6 +215,16 @@ def morphology_arguments(rng: np.random.Generator) -> dict[str, Any]:
     return {"radius": int(10.0 ** rng.uniform(0, 2.5)), "shape": str(rng.choice(["rect", "cross", "disc"]))}
 
 
+def kernel_arguments(rng: np.random.Generator) -> dict[str, Any]:
+    """Random valid arguments of Kernel, of a function of three frames and two numbers."""
+    return {
+        "kernel": Compile(lighten, sources=3, params=2),
+        "lags": tuple(int(lag) for lag in rng.integers(-5, 6, 3)),
+        "params": PerPlane(tuple(rng.normal(0.0, 1.0, 2).tolist() for _ in range(3))),
+        "scenechange": int(rng.integers(0, 2)),
+    }
+
+
 ARGUMENTS: dict[str, Callable[[np.random.Generator], dict[str, Any]]] = {
     "Diffuse": diffuse_arguments,
     "TensorDiffuse": tensordiffuse_arguments,
@@ -225,6 +236,7 @@ ARGUMENTS: dict[str, Callable[[np.random.Generator], dict[str, Any]]] = {
     "Spread": spread_arguments,
     "Dilate": morphology_arguments,
     "Erode": morphology_arguments,
+    "Kernel": kernel_arguments,
 }
 
 

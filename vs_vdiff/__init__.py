@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from vs_vdiff.arrays import from_numpy, to_numpy
     from vs_vdiff.kernels import Kernel, KernelError, diffuse, kernel
     from vs_vdiff.key_frames import format_keyframes, keyframes, write_keyframes
     from vs_vdiff.plugin import PluginNotFoundError, load
@@ -19,9 +20,11 @@ __all__ = [
     "__version__",
     "diffuse",
     "format_keyframes",
+    "from_numpy",
     "kernel",
     "keyframes",
     "load",
+    "to_numpy",
     "write_keyframes",
 ]
 KERNELS = ("Kernel", "KernelError", "diffuse", "kernel")
@@ -42,6 +45,10 @@ def __getattr__(name: str) -> Any:
         from vs_vdiff import key_frames
 
         return getattr(key_frames, name)
+    if name in ("from_numpy", "to_numpy"):
+        from vs_vdiff import arrays
+
+        return getattr(arrays, name)
     if name in KERNELS:
         from vs_vdiff import kernels
 

@@ -56,7 +56,7 @@ ROUNDER = 1.5 * 2**23  # added to a small float32 and taken away again, it leave
 LN2, LN2_HIGH = math.log(2), 355 / 512  # of few bits: its multiples are exact
 BYTE_POINTER = llvm.IntType(8).as_pointer()
 INT32, INT64 = llvm.IntType(32), llvm.IntType(64)
-FLOAT32 = llvm.FloatType()
+FLOAT32, DOUBLE = llvm.FloatType(), llvm.DoubleType()
 
 
 @dataclass(frozen=True)
@@ -88,18 +88,18 @@ class OutputType(PlaneType):
     """A plane that is written: `plane[y, x] = value` rounds and clamps to an integer format."""
 
 
+FIELDS = [("height", types.int64), ("width", types.int64), ("peak", types.float32), ("stride", types.int64)]
+
+
 @register_model(PlaneType)
 @register_model(OutputType)
 class PlaneModel(models.StructModel):  # type: ignore[misc]
     def __init__(self, manager: Any, plane: PlaneType) -> None:
-        fields = [("height", types.int64), ("width", types.int64), ("stride", types.int64)]
-        # The peak of a call is the output's, whose format may be another one than the sources'.
-        peak = [("peak", types.float32)] if isinstance(plane, OutputType) else []
-        super().__init__(manager, plane, [("data", types.CPointer(plane.dtype)), *fields, *peak])
+        super().__init__(manager, plane, [("data", types.CPointer(plane.dtype)), *FIELDS])
 
 
-for _type, _field in ((PlaneType, "height"), (PlaneType, "width"), (OutputType, "peak")):
-    make_attribute_wrapper(_type, _field, _field)
+for _field in ("height", "width", "peak"):
+    make_attribute_wrapper(PlaneType, _field, _field)
 
 
 @overload_attribute(PlaneType, "shape", strict=False)  # type: ignore[untyped-decorator]
@@ -727,14 +727,11 @@ def build_kernel_entry(context: Any, module: Any, callee: Any, description: Any)
         return builder.load(builder.bitcast(address, kind.as_pointer()))
 
     height, width = field("height", INT64), field("width", INT64)
-    peak = builder.fptrunc(field("peak", llvm.DoubleType()), FLOAT32)
 
-    def plane(kind: PlaneType, data: Any, stride: Any) -> Any:
+    def plane(kind: PlaneType, data: Any, stride: Any, peak: Any) -> Any:
         view = cgutils.create_struct_proxy(kind)(context, builder)
         view.data = builder.bitcast(data, view.data.type)
-        view.stride, view.height, view.width = stride, height, width
-        if isinstance(kind, OutputType):
-            view.peak = peak
+        view.stride, view.height, view.width, view.peak = stride, height, width, builder.fptrunc(peak, FLOAT32)
         return view._getvalue()
 
     def element(array: Any, index: int) -> Any:
@@ -743,11 +740,14 @@ def build_kernel_entry(context: Any, module: Any, callee: Any, description: Any)
     output, sources, params = description.argtypes
     src = field("src", BYTE_POINTER.as_pointer())
     src_stride = field("src_stride", INT64.as_pointer())
-    numbers = field("params", llvm.DoubleType().as_pointer())
-    planes = [plane(sources.dtype, element(src, i), element(src_stride, i)) for i in range(len(sources))]
+    src_peak = field("src_peak", DOUBLE.as_pointer())
+    numbers = field("params", DOUBLE.as_pointer())
+    planes = [
+        plane(sources.dtype, element(src, i), element(src_stride, i), element(src_peak, i)) for i in range(len(sources))
+    ]
     singles = [builder.fptrunc(element(numbers, i), FLOAT32) for i in range(len(params))]
     arguments = [
-        plane(output, field("dst", BYTE_POINTER), field("dst_stride", INT64)),
+        plane(output, field("dst", BYTE_POINTER), field("dst_stride", INT64), field("dst_peak", DOUBLE)),
         context.make_tuple(builder, sources, planes),
         context.make_tuple(builder, params, singles),
     ]

@@ -69,10 +69,11 @@ class Call(ctypes.Structure):
         ("dst_stride", ctypes.c_int64),
         ("src", ctypes.POINTER(ctypes.c_void_p)),
         ("src_stride", ctypes.POINTER(ctypes.c_int64)),
+        ("src_peak", ctypes.POINTER(ctypes.c_double)),
         ("height", ctypes.c_int64),
         ("width", ctypes.c_int64),
         ("params", ctypes.POINTER(ctypes.c_double)),
-        ("peak", ctypes.c_double),
+        ("dst_peak", ctypes.c_double),
     )
 
 

@@ -409,8 +409,8 @@ def kernel(
     The function computes a plane, every pixel of it: `dst[y, x] = …` from `src[i][y, x]` and `params[j]`. Those are
     `float32` at every format, in the format's own values (0...255 at 8 bit), and so is what is computed of them and of
     numbers written in the function. What is stored in an integer format is rounded and clamped to 0...`dst.peak`; NaN
-    becomes 0. Planes have `shape`, `height` and `width`. Rows and planes can be taken as a whole: `src[i][y, :]` and
-    `src[i][:, :]` are float32 arrays, copies; `dst[y] = row` and `dst[:] = plane` store them.
+    becomes 0. Planes have `shape`, `height`, `width` and `peak`. Rows and planes can be taken as a whole:
+    `src[i][y, :]` and `src[i][:, :]` are float32 arrays, copies; `dst[y] = row` and `dst[:] = plane` store them.
 
     A negative constant as index counts from the end. The index of any other pixel beyond the plane is an error with
     `boundscheck`, and without it reads or destroys other memory: switch it on while a kernel is new. That of a whole

@@ -177,7 +177,7 @@ cdef inline VSNode *clip_at(Args *a, const char *key, int index, Pixels *pixels)
         return node
     if not constant or not a.api.getVideoFormatName(f, format_name):
         snprintf(format_name, sizeof(format_name), b"variable")
-    if strcmp(key, b"clip") == 0:
+    if strcmp(key, b"clip") == 0 or strcmp(key, b"clips") == 0:
         subject = b"Input clip"
     snprintf(text, MESSAGE, b"%s must be constant format 8..16 bit integer or 16-32 bit float, passed %s.",
              subject, format_name)

@@ -25,9 +25,10 @@ cdef extern from * nogil:
         int64_t dst_stride;
         const void *const *src;
         const int64_t *src_stride;
+        const double *src_peak;
         int64_t height, width;
         const double *params;
-        double peak;
+        double dst_peak;
     } VdiffCall;
 
     typedef struct VdiffNative {
@@ -59,10 +60,11 @@ cdef extern from * nogil:
         int64_t dst_stride           # bytes
         const void **src
         const int64_t *src_stride
+        const double *src_peak
         int64_t height
         int64_t width
         const double *params
-        double peak                  # of the output's format
+        double dst_peak
 
     ctypedef struct Native "VdiffNative":
         char magic[16]

@@ -1,5 +1,6 @@
 """Kernel: a function that `vs_vdiff.kernel` compiled, on the planes of one or several clips at one or several times."""
 
+from libc.float cimport FLT_MAX
 from libc.limits cimport INT_MAX
 from libc.stddef cimport size_t
 from libc.stdint cimport int64_t, uint32_t
@@ -11,7 +12,7 @@ from api.vapoursynth cimport (
     VSAPI, VSCore, VSFilterDependency, VSFrame, VSFrameContext, VSMap, VSNode, VSPLUGINAPI, VSPlugin, VSVideoFormat,
     VSVideoInfo, arAllFramesReady, arInitial, fmParallel, rpGeneral, rpStrictSpatial, stFloat)
 from common.args cimport (
-    MESSAGE, Args, checked_int, clip_at, fail, integer, is_given, is_supported, read_args, select_planes)
+    MESSAGE, Args, checked, checked_int, clip_at, fail, integer, is_given, is_supported, read_args, select_planes)
 from common.frames cimport clamp_to_clip, lagged_frame, new_output, plane_height, plane_width, request_lagged
 from common.native cimport (
     KERNEL, NATIVE_BYTE, NATIVE_FLOAT, NATIVE_WORD, Call, Native, native_arg, release_native)
@@ -54,6 +55,7 @@ cdef bint run_plane(
     """Whether the function came to its end; if not, its exception is the frame's error."""
     cdef const void *pointers[SOURCES]
     cdef int64_t strides[SOURCES]
+    cdef double peaks[SOURCES]
     cdef char text[MESSAGE]
     cdef char message[2 * MESSAGE]
     cdef void *exception = NULL
@@ -65,6 +67,7 @@ cdef bint run_plane(
     for i in range(d.clip_count * d.lag_count):
         pointers[i] = api.getReadPtr(src[i], plane)
         strides[i] = api.getStride(src[i], plane)
+        peaks[i] = d.pixels[i // d.lag_count].peak
         if d.pixels[i // d.lag_count].sample == HALF:
             load_half_plane(
                 <float *>scratch, pitch, pointers[i], strides[i], <int>call.width, <int>call.height)
@@ -73,13 +76,14 @@ cdef bint run_plane(
             scratch = <char *>scratch + d.half_plane
     call.src = pointers
     call.src_stride = strides
+    call.src_peak = peaks
     call.dst = api.getWritePtr(dst, plane)
     call.dst_stride = api.getStride(dst, plane)
     if d.out.sample == HALF:
         call.dst = scratch
         call.dst_stride = pitch * sizeof(float)
     call.params = d.params[plane]
-    call.peak = d.out.peak
+    call.dst_peak = d.out.peak
     if d.kernel.run(&call, &exception) != 0:
         text[0] = 0
         d.kernel.describe(exception, text, MESSAGE)
@@ -154,6 +158,20 @@ cdef bint same_planes(const VSVideoInfo *a, const VSVideoInfo *b) noexcept nogil
             and a.format.subSamplingW == b.format.subSamplingW and a.format.subSamplingH == b.format.subSamplingH)
 
 
+cdef void fail_beside(Args *a, const VSVideoInfo *first, const VSVideoInfo *other, int index) noexcept nogil:
+    cdef char text[MESSAGE]
+    cdef char ours[32]
+    cdef char theirs[32]
+    if a.failed:
+        return
+    a.api.getVideoFormatName(&first.format, ours)
+    a.api.getVideoFormatName(&other.format, theirs)
+    snprintf(text, MESSAGE, b"clips must be of the same size, color family and subsampling, all of 8 bits, all of "
+             b"9...16, or all float: clip 0 is %s %dx%d, clip %d is %s %dx%d.",
+             ours, first.width, first.height, index, theirs, other.width, other.height)
+    fail(a, text)
+
+
 cdef void read_clips(Args *a, Host *d) noexcept nogil:
     cdef char text[MESSAGE]
     cdef int count = a.api.mapNumElements(a.given, b"clips")
@@ -166,24 +184,24 @@ cdef void read_clips(Args *a, Host *d) noexcept nogil:
         d.clips[i] = clip_at(a, b"clips", i, &d.pixels[i])
         d.vis[i] = a.api.getVideoInfo(d.clips[i])
         d.clip_count += 1
-        if not same_planes(d.vis[0], d.vis[i]):
-            fail(a, b"clips must be of the same size, color family and subsampling.")
-        if native_type(&d.pixels[i]) != native_type(&d.pixels[0]):
-            fail(a, b"clips must all have 8 bits, all 9...16 bits, or all be float.")
+        if not same_planes(d.vis[0], d.vis[i]) or native_type(&d.pixels[i]) != native_type(&d.pixels[0]):
+            fail_beside(a, d.vis[0], d.vis[i], i)
     d.vi = d.vis[0][0]
     d.out = d.pixels[0]
 
 
 cdef void read_format(Args *a, Host *d, VSCore *core) noexcept nogil:
     """The format of the output, if it is to be another one."""
+    cdef char text[MESSAGE]
     cdef VSVideoInfo vi = d.vi
     cdef int id = integer(a, b"format", 0, 0, INT_MAX)
     if id == 0 or a.failed:
         return
     if (not a.api.getVideoFormatByID(&vi.format, <uint32_t>id, core) or not same_planes(&vi, &d.vi)
             or not is_supported(&vi.format)):
-        fail(a, b"format must be one of 8...16 bit integer or 16-32 bit float, of the clips' color family and "
-             b"subsampling.")
+        snprintf(text, MESSAGE, b"format must be the id of one of 8...16 bit integer or 16-32 bit float, of the clips' "
+                 b"color family and subsampling, got %d.", id)
+        fail(a, text)
         return
     d.out = describe_pixels(vi.format.sampleType == stFloat, vi.format.bitsPerSample)
     if memcmp(&vi.format, &d.vi.format, sizeof(VSVideoFormat)) != 0 and is_given(a, b"planes"):
@@ -220,7 +238,10 @@ cdef void read_params(Args *a, Host *d) noexcept nogil:
         return
     for p in range(planes):
         for i in range(wanted):
-            d.params[p][i] = a.api.mapGetFloat(a.given, b"params", i + (p * wanted if given > wanted else 0), NULL)
+            # To the function they are float32.
+            d.params[p][i] = checked(
+                a, b"params", a.api.mapGetFloat(a.given, b"params", i + (p * wanted if given > wanted else 0), NULL),
+                -FLT_MAX, FLT_MAX)
 
 
 cdef void check_kernel(Args *a, const Host *d) noexcept nogil:
