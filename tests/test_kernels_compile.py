@@ -23,7 +23,7 @@ import weakref
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, NamedTuple
 
 import llvmlite.binding
 import numpy as np
@@ -450,7 +450,7 @@ def helped_exp(value: float) -> float:
     return math.exp(value)
 
 
-@numba.njit  # type: ignore[untyped-decorator]
+@numba.njit("void(float32)")  # type: ignore[untyped-decorator]
 def talk(value: float) -> None:
     print(value)
 
@@ -685,6 +685,16 @@ def no_attribute(dst: Any, src: Any, params: Any) -> None:
     dst[0, 0] = src[0].colour + x
 
 
+def no_source(dst: Any, src: Any, params: Any) -> None:
+    x = 3
+    dst[0, 0] = dst[0, 1] + x
+
+
+def no_integer(dst: Any, src: Any, params: Any) -> None:
+    x = 3
+    dst[0, 0] = src[0][0, x / 2]
+
+
 def no_number(dst: Any, src: Any, params: Any) -> None:
     x = 3
     dst[0, x] = "white"
@@ -743,7 +753,9 @@ def no_constant(dst: Any, src: Any, params: Any) -> None:
         (no_number, "a pixel of the output is a number, not "),
         (no_sum, "No implementation of function add found for signature: add(float32, Literal[str](white))"),
         (no_parameter, "tuple index out of range"),
-        (no_output, "No implementation of function setitem found for signature: setitem(Plane(uint8)"),
+        (no_output, "a source can be read, not written"),
+        (no_source, "the output can be written, not read"),
+        (no_integer, "an index is an integer, not a float: divide by //, or convert by int()"),
         (no_column, "the output takes dst[y, x] = number, dst[y] = row or dst[:] = plane"),
         (no_scalar, "No implementation of function clip found for signature: clip(float32, Literal[int](16), "),
         (no_print, "print takes Python, which native code cannot call"),
@@ -758,6 +770,77 @@ def test_compile_errors_are_one_line_that_names_the_place(function: Any, said: s
     text = str(error.value)
     assert text.startswith(f"{__file__}:{function.__code__.co_firstlineno + 2}: {function.__name__}: ")
     assert said in text and "\n" not in text and len(text) < 300
+
+
+@numba.njit  # type: ignore[untyped-decorator]
+def gain_of_now(value: float) -> float:
+    return value * GAIN
+
+
+def test_what_helpers_take_is_that_of_now(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also if numba compiled them with what was there before."""
+
+    @kernel
+    def amplified(dst: Any, src: Any, params: Any) -> None:
+        for y in range(dst.shape[0]):
+            for x in range(dst.shape[1]):
+                dst[y, x] = gain_of_now(src[0][y, x])
+
+    for gain in (2.0, 5.0):
+        monkeypatch.setitem(globals(), "GAIN", gain)
+        gain_of_now(1.0)
+        assert np.array_equal(run(amplified, [RAMP], Sample.SINGLE), np.float32(gain) * RAMP)
+
+
+@pytest.mark.parametrize("gap", [1, 2])
+@pytest.mark.parametrize("size", [40, 600_000])
+def test_arrays_from_outside_become_part_of_the_code(size: int, gap: int) -> None:
+    """Large ones and those with gaps too, whose address is what numba would keep."""
+    table = np.arange(size, dtype=np.float32)[::gap]
+
+    @kernel
+    def look(dst: Any, src: Any, params: Any) -> None:
+        for x in range(dst.shape[1]):
+            dst[0, x] = table[x] + table[-1]
+
+    compiled = look.compile(Signature(Sample.BYTE, Sample.SINGLE, 1, 0))
+    expected = table[:4] + table[-1]
+    table[:] = -1
+    assert np.array_equal(call(compiled, [RAMP[:1, :4].astype(np.uint8)], Sample.SINGLE)[0], expected)
+
+
+class Gains(NamedTuple):
+    """What has no fingerprint."""
+
+    first: float
+
+
+def test_what_has_no_fingerprint_is_compiled_each_time() -> None:
+    gains = Gains(2.0)
+
+    @kernel
+    def amplified(dst: Any, src: Any, params: Any) -> None:
+        for x in range(dst.shape[1]):
+            dst[0, x] = src[0][0, x] * gains.first
+
+    for gain in (2.0, 3.0):
+        gains = Gains(gain)
+        assert run(amplified, [RAMP[:1, :4]], Sample.SINGLE)[0].tolist() == (gain * RAMP[0, :4]).tolist()
+
+
+def test_numbers_beyond_float32_stay(recwarn: pytest.WarningsRecorder) -> None:
+    @kernel
+    def far(dst: Any, src: Any, params: Any) -> None:
+        for x in range(dst.shape[1]):
+            dst[0, x] = src[0][0, x] * 1e300 / 1e299
+
+    assert np.allclose(run(far, [RAMP[:1, :4]], Sample.SINGLE)[0], np.float32(10) * RAMP[0, :4])
+    assert not recwarn.list
+
+
+def test_a_diffusivity_is_called_where_it_was_tried() -> None:
+    compiled = compile_diffusivity(lambda s2: 1 - s2 * s2 * s2 * s2 / (s2 * s2 * s2 * s2 + 3))
+    assert row_of(compiled, np.array([0, 1e12, 3e38, math.inf], np.float32)).tolist() == [1, 0, 0, 0]
 
 
 def test_python_is_refused() -> None:

@@ -104,6 +104,8 @@ def names_in(code: CodeType) -> Iterator[str]:
     for constant in code.co_consts:
         if isinstance(constant, CodeType):
             yield from names_in(constant)
+        elif isinstance(constant, str):  # as in getattr(module, "name")
+            yield constant
 
 
 def describe_value(value: Any, names: Any, seen: set[object]) -> Iterator[object]:
@@ -134,7 +136,7 @@ def describe_value(value: Any, names: Any, seen: set[object]) -> Iterator[object
                     yield from describe_value(getattr(value, name), names, seen)
     elif isinstance(value, BuiltinFunctionType):
         yield "function", value.__module__, value.__qualname__
-    elif hasattr(value, "py_func") and hasattr(value, "targetoptions"):  # numba's compiled functions
+    elif getattr(value, "_can_compile", False) and hasattr(value, "py_func"):  # by numba, for any types
         yield "jit", sorted(value.targetoptions.items(), key=repr)
         yield from describe_function(value.py_func, seen)
     elif is_numpy(value) or is_known_type(value):
@@ -154,7 +156,7 @@ def is_known_type(value: Any) -> bool:
 def is_numpy(value: Any) -> bool:
     """Tell NumPy's own functions and types, whose meaning is that of their version."""
     return (
-        getattr(value, "__module__", "").partition(".")[0] == "numpy"
+        (getattr(value, "__module__", None) or "").partition(".")[0] == "numpy"
         and hasattr(value, "__qualname__")
         and getattr(sys.modules.get("numpy"), value.__name__, None) is value
     )

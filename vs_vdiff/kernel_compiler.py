@@ -30,7 +30,7 @@ from numba.core.compiler import CompilerBase, DefaultPassBuilder
 from numba.core.compiler_lock import global_compiler_lock
 from numba.core.compiler_machinery import FunctionPass, register_pass
 from numba.core.cpu import CPUContext
-from numba.core.dispatcher import _FunctionCompiler
+from numba.core.dispatcher import Dispatcher, _FunctionCompiler
 from numba.core.registry import cpu_target
 from numba.core.typed_passes import NopythonTypeInference
 from numba.core.untyped_passes import ReconstructSSA
@@ -45,7 +45,16 @@ from numba.extending import (
 )
 from numba.np.arrayobj import raise_with_shape_context
 
-from vs_vdiff.kernel_layout import DESCRIBE_ENTRY, ENTRY, EULER_ENTRY, Call, KernelError, Sample, Signature
+from vs_vdiff.kernel_layout import (
+    DESCRIBE_ENTRY,
+    ENTRY,
+    EULER_ENTRY,
+    LARGEST_S2,
+    Call,
+    KernelError,
+    Sample,
+    Signature,
+)
 
 __all__ = ["ObjectCode", "compile_diffusivity", "compile_kernel"]
 
@@ -191,6 +200,12 @@ def is_position(index: Any) -> bool:
     )
 
 
+def check_integers(index: Any) -> None:
+    parts = index if isinstance(index, types.BaseTuple) else (index,)
+    if any(isinstance(part, types.Float) for part in parts):
+        raise errors.TypingError("an index is an integer, not a float: divide by //, or convert by int()")
+
+
 def positioner(index: Any, is_checked: bool) -> Any:
     """Give the function that finds a pixel.
 
@@ -244,8 +259,11 @@ def lines_getter(index: Any) -> Any:
 
 @overload(operator.getitem, strict=False, prefer_literal=True)  # type: ignore[untyped-decorator]
 def plane_getitem(plane: Any, index: Any) -> Any:
-    if not isinstance(plane, PlaneType) or isinstance(plane, OutputType):
+    if not isinstance(plane, PlaneType):
         return None
+    if isinstance(plane, OutputType):
+        raise errors.TypingError("the output can be written, not read")
+    check_integers(index)
     if not is_position(index):
         return lines_getter(index)
     position = positioner(index, plane.is_checked)
@@ -259,8 +277,11 @@ def plane_getitem(plane: Any, index: Any) -> Any:
 
 @overload(operator.setitem, strict=False, prefer_literal=True)  # type: ignore[untyped-decorator]
 def output_setitem(plane: Any, index: Any, value: Any) -> Any:
-    if not isinstance(plane, OutputType):
+    if not isinstance(plane, PlaneType):
         return None
+    if not isinstance(plane, OutputType):
+        raise errors.TypingError("a source can be read, not written")
+    check_integers(index)
     if is_position(index):
         if not isinstance(value, types.Integer | types.Float | types.Boolean):
             raise errors.TypingError(f"a pixel of the output is a number, not {value}")
@@ -337,9 +358,10 @@ class CheckPython(FunctionPass):  # type: ignore[misc]
 
 
 def as_single(value: Any) -> Any:
-    """Turn Python's floats, also in tuples, into float32; leave the rest, as explicit float64, alone."""
+    """Turn Python's floats, also in tuples, into float32; leave the rest, as explicit float64 or 1e300, alone."""
     if type(value) is float:
-        return np.float32(value)
+        is_there = abs(value) <= np.finfo(np.float32).max or math.isinf(value)
+        return np.float32(value) if is_there or math.isnan(value) else value
     return tuple(as_single(one) for one in value) if type(value) is tuple else value
 
 
@@ -440,10 +462,13 @@ class SingleIntegers(FunctionPass):  # type: ignore[misc]
 
 
 @register_pass(mutates_CFG=False, analysis_only=False)
-class PlainHelpers(FunctionPass):  # type: ignore[misc]
-    """Let a kernel call Python functions that numba was not told of, and those others, as if they were part of it."""
+class Helpers(FunctionPass):  # type: ignore[misc]
+    """Let a kernel call Python functions, and those others, as if they were part of it.
 
-    _name = "vdiff_plain_helpers"
+    Also those that numba was told of: what they take from outside is then taken now, not when they were first compiled.
+    """
+
+    _name = "vdiff_helpers"
 
     def __init__(self) -> None:
         super().__init__()
@@ -453,38 +478,50 @@ class PlainHelpers(FunctionPass):  # type: ignore[misc]
         for block in state.func_ir.blocks.values():
             for statement in block.find_insts(ir.Assign):
                 function = ir_utils.guard(ir_utils.find_outer_value, state.func_ir, statement.target)
-                if not isinstance(function, FunctionType):
+                options: dict[str, Any] = {}
+                if isinstance(function, Dispatcher) and function._can_compile:  # for any types of arguments
+                    function, options = function.py_func, function.targetoptions
+                elif not isinstance(function, FunctionType) or is_known(state.typingctx, function):
                     continue
-                try:
-                    state.typingctx.resolve_value_type(function)  # numba has its own of some
-                except ValueError:
-                    statement.value = ir.Global(function.__name__, state.pipeline.helper(function), statement.loc)
-                    changed = True
+                statement.value = ir.Global(function.__name__, state.pipeline.helper(function, options), statement.loc)
+                changed = True
         state.func_ir._definitions = ir_utils.build_definitions(state.func_ir.blocks)
         return changed
+
+
+def is_known(context: Any, function: FunctionType) -> bool:
+    """Tell whether numba has an implementation of its own of a Python function."""
+    try:
+        context.resolve_value_type(function)
+    except ValueError:
+        return False
+    return True
 
 
 class KernelPipeline(CompilerBase):  # type: ignore[misc]
     """numba's own stages, and ours; of one kernel and the functions that it calls."""
 
     options: dict[str, Any]
-    helpers: dict[FunctionType, Any]
+    helpers: dict[Any, Any]
 
     @classmethod
     def of(cls, options: dict[str, Any]) -> "type[KernelPipeline]":
         return type("Pipeline", (cls,), {"options": options, "helpers": {}})
 
-    def helper(self, function: FunctionType) -> Any:
-        if function not in self.helpers:
+    def helper(self, function: FunctionType, options: dict[str, Any]) -> Any:
+        key = function, repr(sorted(options.items()))
+        if key not in self.helpers:
+            given = {name: value for name, value in options.items() if value not in (None, False)}
             hidden = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True, "forceinline": True}
-            self.helpers[function] = numba.jit(pipeline_class=type(self), **self.options, **hidden)(function)
-        return self.helpers[function]
+            options = self.options | given | hidden
+            self.helpers[key] = numba.jit(pipeline_class=type(self), **options)(function)
+        return self.helpers[key]
 
     def define_pipelines(self) -> list[Any]:
         stages = DefaultPassBuilder.define_nopython_pipeline(self.state)
         stages.add_pass_after(CheckPython, ReconstructSSA)
-        stages.add_pass_after(PlainHelpers, CheckPython)
-        stages.add_pass_after(SingleFloats, PlainHelpers)
+        stages.add_pass_after(Helpers, CheckPython)
+        stages.add_pass_after(SingleFloats, Helpers)
         stages.add_pass_after(SingleIntegers, NopythonTypeInference)
         stages.finalize()
         return [stages]
@@ -551,12 +588,17 @@ class KernelCodegen(JITCPUCodegen):  # type: ignore[misc]
 
 
 class KernelContext(CPUContext):  # type: ignore[misc]
-    """numba's knowledge of the CPU, where a slice assigned from another shape raises a message without the shapes.
+    """numba's knowledge of the CPU, but that code refers to nothing of this process."""
 
-    To put them into words takes Python.
-    """
+    def make_constant_array(self, builder: Any, typ: Any, ary: Any) -> Any:
+        """Copy an array from outside into the code, where numba would keep the address of a large one."""
+        context = self.subtarget(allow_dynamic_globals=False)
+        return CPUContext.make_constant_array(
+            context, builder, typ, np.ascontiguousarray(ary) if typ.layout == "A" else ary
+        )
 
     def get_function(self, fn: Any, sig: Any, _firstcall: bool = True) -> Any:
+        # A slice assigned from another shape: to put the shapes into words takes Python.
         if getattr(fn, "typing_key", None) is raise_with_shape_context:
             return lambda builder, _: self.call_conv.return_user_exc(
                 builder, ValueError, ("the array assigned to a slice has another shape",)
@@ -599,7 +641,7 @@ def compile_kernel(function: FunctionType, signature: Signature, options: dict[s
 def compile_diffusivity(function: FunctionType, options: dict[str, Any]) -> ObjectCode:
     """Compile a function of a squared contrast, and the loops of diffusion over it.
 
-    `void row(float *s2, int64_t n, float scale)` replaces s2 by g = function(s2 * scale), and
+    `void row(float *s2, int64_t n, float scale)` replaces s2 by g = function(min(s2 * scale, LARGEST_S2)), and
     `void euler_row(float *dst, const float *mid, const float *down, float *flux, int64_t n, float tau, float scale)`
     takes a row through an Euler step: with the flows g(d²)·d along the differences d to the right and to the row below,
     dst = mid + tau·((to the right - from the left) + (down - flux)), and flux = down for the next row.
@@ -623,7 +665,7 @@ def compile_entry(
         try:
             compiled = compiler.compile(arguments, result)
         except Exception as error:  # numba raises its own, and now and then others
-            raise KernelError(explain(error, function)) from error
+            raise KernelError(explain(error, function)) from None
         library = compiled.library
         module = library.create_ir_module("vdiff_entry")
         callee = llvm.Function(
@@ -778,8 +820,10 @@ def build_diffusivity_entries(context: Any, module: Any, callee: Any, descriptio
         return builder.gep(row, [index])
 
     def diffusivity(builder: Any, s2: Any, scale: Any) -> Any:
+        s2, largest = builder.fmul(s2, scale), llvm.Constant(FLOAT32, LARGEST_S2)
+        s2 = builder.select(builder.fcmp_ordered("<", s2, largest), s2, largest)
         status, result = context.call_conv.call_function(
-            builder, callee, description.restype, description.argtypes, [builder.fmul(s2, scale)]
+            builder, callee, description.restype, description.argtypes, [s2]
         )
         return builder.select(status.is_error, llvm.Constant(FLOAT32, math.nan), result)
 

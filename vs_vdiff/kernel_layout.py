@@ -10,6 +10,7 @@ __all__ = [
     "ENTRY",
     "EULER_ENTRY",
     "KERNEL_MAGIC",
+    "LARGEST_S2",
     "MAX_CLIPS",
     "MAX_PARAMS",
     "MAX_SOURCES",
@@ -31,6 +32,8 @@ DESCRIBE_ENTRY = "vdiff_describe"
 EULER_ENTRY = "vdiff_euler"
 """And of the second one of a diffusivity, in the place of the former."""
 MAX_CLIPS, MAX_SOURCES, MAX_PARAMS = 8, 64, 64
+LARGEST_S2 = 1e9
+"""The squared contrast up to which diffusivities are tried, and called."""
 
 
 class KernelError(Exception):

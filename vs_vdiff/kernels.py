@@ -24,6 +24,7 @@ from vs_vdiff.kernel_layout import (
     ENTRY,
     EULER_ENTRY,
     KERNEL_MAGIC,
+    LARGEST_S2,
     MAX_CLIPS,
     Descriptor,
     KernelError,
@@ -164,24 +165,22 @@ def require_numba() -> None:
             )
 
 
-def obtain(
-    function: FunctionType, options: dict[str, Any], signature: Signature | None, own: dict[Any, Compiled]
-) -> Compiled:
+def obtain(function: FunctionType, options: dict[str, Any], signature: Signature | None) -> Compiled:
     """Find a function's code in memory or on disk, or compile it.
+
+    Functions that have no fingerprint are compiled each time, as nobody knows whether what they use is still the same.
 
     Args:
         function: The function.
         options: How to compile it.
         signature: That of a kernel; None for a function of a number.
-        own: The code of functions that have no fingerprint.
     """
     from vs_vdiff import kernel_cache
 
     with lock:
         sweep()
         name = kernel_cache.fingerprint(function, sorted(options.items()), signature)
-        known = own.get(signature) if name is None else by_fingerprint.get(name)
-        if known is not None:
+        if name is not None and (known := by_fingerprint.get(name)) is not None:
             return known
         key = object() if name is None else name
         if key not in descriptors:
@@ -198,9 +197,7 @@ def obtain(
                 compiled = load(*found, descriptor)
             else:
                 compiled = make(function, options, signature, name, descriptor)
-        if name is None:
-            own[signature] = compiled
-        else:
+        if name is not None:
             by_fingerprint[name] = compiled
         return compiled
 
@@ -235,7 +232,7 @@ def check_range(function: FunctionType, address: int) -> None:
     """Refuse a diffusivity that is not within 0...1 at every contrast: no scheme would be stable with it."""
     import numpy as np
 
-    s2 = np.unique(np.concatenate([np.arange(1 << 12), np.geomspace(1e-6, 1e9, 1 << 14)]).astype(np.float32))
+    s2 = np.unique(np.concatenate([np.arange(1 << 12), np.geomspace(1e-6, LARGEST_S2, 1 << 14)]).astype(np.float32))
     g = s2.copy()
     ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_float)(address)(g.ctypes.data, g.size, 1)
     wrong = np.flatnonzero(~((g >= -ROUNDING) & (g <= 1 + ROUNDING)))
@@ -262,7 +259,6 @@ class Kernel:
         self.py_func = function
         self.__name__, self.__doc__, self.__wrapped__ = function.__name__, function.__doc__, function
         self._options = options
-        self._own: dict[Any, Compiled] = {}
 
     def compile(self, signature: Signature) -> Compiled:
         """Compile the function, unless that was done before, in this process or another.
@@ -271,7 +267,7 @@ class Kernel:
             KernelError: It cannot be compiled; the message names the line.
         """
         require_numba()
-        return obtain(self.py_func, self._options, signature, self._own)
+        return obtain(self.py_func, self._options, signature)
 
     def __call__(
         self,
@@ -490,7 +486,7 @@ def compile_diffusivity(function: Callable[[float], float]) -> Compiled:
     """Compile a diffusivity g(s²) for `core.vdiff.Diffuse`: a number of the squared gradient, on the 8-bit scale.
 
     It is computed in float32, several pixels at a time where it has no branches, and must be within 0...1 at every s²;
-    this is tried from 0 to 1e9.
+    this is tried from 0 to 1e9, and for larger s² it is g(1e9).
 
     Raises:
         KernelError: It cannot be compiled, it raises an exception of its own, or it is not within 0...1.
@@ -498,4 +494,4 @@ def compile_diffusivity(function: Callable[[float], float]) -> Compiled:
     require_numba()
     # An index beyond a table is found out at the trial.
     options = {"nopython": True, "boundscheck": True, "error_model": "numpy", "fastmath": False}
-    return obtain(plain_function(function, "s2"), options, None, {})
+    return obtain(plain_function(function, "s2"), options, None)
