@@ -360,7 +360,7 @@ class CheckPython(FunctionPass):  # type: ignore[misc]
 def as_single(value: Any) -> Any:
     """Turn Python's floats, also in tuples, into float32; leave the rest, as explicit float64 or 1e300, alone."""
     if type(value) is float:
-        is_there = abs(value) <= np.finfo(np.float32).max or math.isinf(value)
+        is_there = abs(value) <= float(np.finfo(np.float32).max) or math.isinf(value)
         return np.float32(value) if is_there or math.isnan(value) else value
     return tuple(as_single(one) for one in value) if type(value) is tuple else value
 
