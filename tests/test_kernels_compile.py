@@ -6,6 +6,7 @@ The code is called as the plugin calls it, through its descriptor, on NumPy's bu
 from __future__ import annotations
 
 import ctypes
+import dataclasses
 import gc
 import importlib.metadata
 import importlib.util
@@ -1190,6 +1191,17 @@ def test_files_of_another_user_are_not_loaded(own: Own, monkeypatch: pytest.Monk
     assert own.compile() == 2
 
 
+def test_code_with_addresses_of_this_process_is_not_kept(own: Own, monkeypatch: pytest.MonkeyPatch) -> None:
+    compile_kernel = kernel_compiler.compile_kernel
+
+    def bound(*arguments: Any) -> Any:
+        return dataclasses.replace(compile_kernel(*arguments), is_portable=False)
+
+    monkeypatch.setattr(kernel_compiler, "compile_kernel", bound)
+    assert [own.compile(), own.compile()] == [1, 2]
+    assert not (own.folder / "vdiff").exists()
+
+
 def fingerprint(function: Callable[..., Any], *circumstances: object) -> str | None:
     return kernel_cache.fingerprint(function, *circumstances)  # type: ignore[arg-type]
 
@@ -1217,6 +1229,64 @@ def test_what_the_fingerprint_tells_apart() -> None:
     assert fingerprint(make(1)) != prints[0]
     for unknown in ([1], {1: 2}, SimpleNamespace(), Path, object()):
         assert fingerprint(make(unknown)) is None
+
+
+class Metres(float):
+    """A number that looks like any other."""
+
+
+@dataclasses.dataclass
+class Source:
+    """A function `f` from a string, so that two of them need not differ in their place.
+
+    Attributes:
+        text: Its source.
+        value: The global `value`.
+        file: Where it seems to be from.
+        constant: What stands for the constant 0.5.
+    """
+
+    text: str = "def f(): return value, 0.5"
+    value: Any = None
+    file: str = "same.vpy"
+    constant: float = 0.5
+
+    def name(self) -> str | None:
+        space: dict[str, Any] = {"value": self.value}
+        exec(compile(self.text, self.file, "exec"), space)
+        code = space["f"].__code__
+        constants = tuple(self.constant if one == 0.5 else one for one in code.co_consts)
+        space["f"].__code__ = code.replace(co_consts=constants)
+        return fingerprint(space["f"])
+
+
+SQUARE = np.arange(4.0).reshape(2, 2)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (Source("def f(a=1): return a"), Source("def f(a=2): return a")),
+        (Source("def f(*, a=1): return a"), Source("def f(*, a=2): return a")),
+        (Source(), Source("\n" + Source.text)),
+        (Source("def f():\n return 1"), Source("def f():\n\n return 1")),
+        (Source(), Source(file="other.vpy")),
+        (Source(), Source(constant=1.5)),
+        (Source(), Source(constant=Metres(0.5))),
+        (Source(value=SQUARE), Source(value=np.asfortranarray(SQUARE))),
+        (Source(value=np.zeros(2, np.int32)), Source(value=np.zeros(2, np.float32))),
+        (Source(value=np.zeros(2, "<i4")), Source(value=np.zeros(2, ">i4"))),
+        (Source(value=np.broadcast_to(1.0, (2, 3))), Source(value=np.broadcast_to(1.0, (3, 2)))),
+    ],
+    ids=[
+        "default", "keyword", "first line", "line", "file", "constant", "its type", "strides", "type", "byte order",
+        "shape",
+    ],
+)  # fmt: skip
+def test_functions_that_differ_in_one_thing_only(one: Source, other: Source) -> None:
+    assert one.name() == one.name() is not None
+    assert other.name() == other.name() is not None
+    assert one.name() != other.name()
 
 
 def test_the_fingerprint_knows_the_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
