@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import math
+import re
 from typing import Any
 
 import numpy as np
@@ -61,6 +62,28 @@ def test_the_slope_decides_the_steps(core: Any, rng: np.random.Generator, name: 
     own = read_gray(core.vdiff.Diffuse(clip, time=time, k=30, diffusivity=Own(name)(clip)))
     # One more step or cycle changes more than this.
     assert np.abs(own - by_name).max() < 2e-5
+
+
+def geman_mcclure(s2: float) -> float:
+    """The slope of whose flow is -1/4 at least."""
+    return 1 / ((1 + s2) * (1 + s2))
+
+
+def rational(s2: float) -> float:
+    """The same, -1/8."""
+    return 1 / (1 + s2)
+
+
+@pytest.mark.parametrize(("function", "scheme"), [(geman_mcclure, "explicit"), (rational, "fed")])
+def test_between_which_slopes_the_scheme_changes(
+    core: Any, rng: np.random.Generator, function: Any, scheme: str
+) -> None:
+    clip = gray(rng.uniform(0.0, 1.0, (40, 50)))
+    by_itself, euler, fed = (
+        read_gray(diffuse(clip, function, time=12, k=30, scheme=one)) for one in ("auto", "explicit", "fed")
+    )
+    assert not np.array_equal(euler, fed)
+    assert np.array_equal(by_itself, euler if scheme == "explicit" else fed)
 
 
 def test_contrast_is_1_unless_given(core: Any, rng: np.random.Generator) -> None:
@@ -164,8 +187,10 @@ def test_other_arguments_are_the_filter_s(core: Any) -> None:
         diffuse(clip, linear, time=2, scheme="explicit", steps=7)
     with pytest.raises(KernelError, match=r"must be <lambda>\(s2\)"):
         diffuse(clip, lambda: 1.0)  # type: ignore[arg-type,misc]
-    with pytest.raises(TypeError, match="a kernel is made of a Python function"):
-        diffuse(clip, 3)  # type: ignore[arg-type]
+    for other in (None, 5, b"rational"):
+        said = re.escape(f"diffuse: diffusivity must be a name or a Python function g(s2), got {other!r}")
+        with pytest.raises(TypeError, match=f"^{said}$"):
+            diffuse(clip, other)  # type: ignore[arg-type]
 
 
 def test_what_is_no_diffusivity(core: Any) -> None:

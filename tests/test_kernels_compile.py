@@ -6,6 +6,7 @@ The code is called as the plugin calls it, through its descriptor, on NumPy's bu
 from __future__ import annotations
 
 import ctypes
+import dataclasses
 import gc
 import importlib.metadata
 import importlib.util
@@ -421,7 +422,7 @@ def test_large_numbers_are_not_rounded() -> None:
 
 
 @pytest.mark.parametrize("fastmath", [True, {"nnan", "contract"}])
-def test_fast_arithmetic(fastmath: bool | set[str], rng: np.random.Generator) -> None:
+def test_fast_arithmetic(fastmath: Any, rng: np.random.Generator) -> None:
     a, b = (noise(rng, Sample.SINGLE, 1) for _ in range(2))
     result = run(kernel(fastmath=fastmath)(ghost.py_func), (a, b), params=(0.9,))
     assert np.allclose(result, np.maximum(a, np.float32(0.9) * b), rtol=1e-6)
@@ -875,12 +876,39 @@ def test_only_functions_of_three_become_kernels() -> None:
 
     with pytest.raises(KernelError, match="must be"):
         kernel(lambda dst, src, *params: None)
-    with pytest.raises(TypeError, match="is made of a Python function, not of 3"):
+    with pytest.raises(TypeError, match=r"^kernel: it must be a Python function f\(dst, src, params\), got 3$"):
         kernel(3)  # type: ignore[call-overload]
-    with pytest.raises(ValueError, match="error_model must be numpy or python, not 'c'"):
+    with pytest.raises(ValueError, match=r"^kernel: error_model must be numpy or python, got 'c'"):
         kernel(error_model="c")
     with pytest.raises(ValueError, match=r"1\.\.\.64 planes at a time, not 65"):
         Signature(Sample.BYTE, Sample.BYTE, 65, 0)
+
+
+@pytest.mark.parametrize("flags", [["nnan"], ("nnan",), frozenset(["nnan"]), {"nnan": 1}.keys(), iter(["nnan"] * 2)])
+def test_flags_of_fast_arithmetic(flags: Any) -> None:
+    """Those and no others, whatever they come in."""
+    true: Any = np.bool_(True)
+    some, every = (kernel(fastmath=fastmath)(ghost.py_func) for fastmath in (flags, true))
+    assert some._options["fastmath"] == ["nnan"]
+    assert every._options["fastmath"] is True
+    assert kernel(fastmath=())(ghost.py_func)._options == ghost._options
+
+
+@pytest.mark.parametrize(
+    ("fastmath", "error", "got"),
+    [
+        ("nnan", TypeError, "'nnan'"),
+        (1, TypeError, "1"),
+        (None, TypeError, "None"),
+        ({"nnan": False}, TypeError, "{'nnan': False}"),
+        (["nnan", "fast"], ValueError, "'fast'"),
+        ([True], ValueError, "True"),
+    ],
+)
+def test_other_flags_are_refused(fastmath: Any, error: type[Exception], got: str) -> None:
+    wanted = "kernel: fastmath must be True, False or some of nnan, ninf, nsz, arcp, contract, afn, reassoc, got "
+    with pytest.raises(error, match=f"^{re.escape(wanted + got)}$"):
+        kernel(fastmath=fastmath)
 
 
 def test_without_numba_the_message_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -917,6 +945,9 @@ def add(dst: Any, src: Any, params: Any) -> None:
         ([(1,), np.array([2])], [10, 11, 11]),
         (np.array([[1], [2]]), [10, 11, 11]),
         (iter([[5]]), [14, 14, 14]),
+        (np.array(2.4), [11, 11, 11]),
+        ([np.array(2)], [11, 11, 11]),
+        ([[np.array(1)], [np.int8(-2)]], [10, 7, 7]),
     ],
 )
 def test_parameters_of_all_planes_or_of_each(core: Any, params: Any, stored: list[int]) -> None:
@@ -927,6 +958,7 @@ def test_parameters_of_all_planes_or_of_each(core: Any, params: Any, stored: lis
 def test_clips_and_lags_of_any_sequence(core: Any) -> None:
     clip = clip_of(core)
     sequences: list[Any] = [([clip], (0, 1)), ((clip for _ in range(2)), 0), ([clip], np.array([0, -1]))]
+    sequences += [([clip] * 2, np.int64(1)), ([clip] * 2, np.array(1)), ([clip], [np.uint8(0), np.array(-1)])]
     for clips, lags in sequences:
         assert np.asarray(ghost(clips, lags, 0.5).get_frame(1)[0])[0, 0] == 9
 
@@ -944,7 +976,12 @@ def test_clips_and_lags_of_any_sequence(core: Any) -> None:
         ({"lags": True}, TypeError, "lags must be integers, got True"),
         ({"lags": [0, 1.0]}, TypeError, "lags must be integers, got 1.0"),
         ({"lags": "01"}, TypeError, "lags must be integers, got '01'"),
-        ({"lags": range(65)}, ValueError, "a kernel reads 1...64 planes at a time, not 65"),
+        ({"lags": np.array(1.5)}, TypeError, "lags must be integers, got 1.5"),
+        ({"lags": np.bool_(True)}, TypeError, "lags must be integers, got True"),
+        ({"lags": -101}, ValueError, "lags must be -100...100, got -101"),
+        ({"lags": 10**30}, ValueError, "lags must be -100...100, got 1000000000000000000000000000000"),
+        ({"lags": range(65)}, ValueError, "clips times lags must be 1...64 planes, got 65"),
+        ({"clips": "CC", "lags": range(33)}, ValueError, "clips times lags must be 1...64 planes, got 66"),
         ({"params": "12"}, TypeError, "params must be numbers, got '12'"),
         ({"params": ["1"]}, TypeError, "params must be numbers, got '1'"),
         ({"params": [None]}, TypeError, "params must be numbers, got None"),
@@ -953,13 +990,18 @@ def test_clips_and_lags_of_any_sequence(core: Any) -> None:
         ({"params": [1, [2]]}, TypeError, "params must be numbers or a sequence of them for each plane, not both"),
         ({"params": [[1], [2]]}, ValueError, "params must be for at most 1 planes, got 2"),
         ({"clips": "Y", "params": [[1], [2, 3]]}, ValueError, "params must be as many for each plane, got 1, 2"),
-        ({"params": [1] * 65}, ValueError, "a kernel takes 0...64 parameters, not 65"),
+        ({"params": [1] * 65}, ValueError, "params must be 0...64 numbers, got 65"),
+        ({"clips": "Y", "params": [[1] * 65]}, ValueError, "params must be 0...64 numbers, got 65"),
+        ({"params": 10**400}, ValueError, "params must be -3.40282e+38...3.40282e+38, got 1000000"),
+        ({"params": [math.nan]}, ValueError, "params must be -3.40282e+38...3.40282e+38, got nan"),
+        ({"params": [[-math.inf]]}, ValueError, "params must be -3.40282e+38...3.40282e+38, got -inf"),
+        ({"params": np.array("1")}, TypeError, "params must be numbers, got '1'"),
         ({"params": []}, KernelError, "add: tuple index out of range"),
         ({"format": 7}, ValueError, "format must be the id of a format, got 7"),
         ({"format": -1}, ValueError, "format must be the id of a format, got -1"),
         ({"format": "GRAY8"}, ValueError, "format must be the id of a format, got 'GRAY8'"),
         ({"format": vs.GRAY32}, vs.Error, "Kernel: format must be"),
-        ({"lags": 101}, vs.Error, "Kernel: lags must be"),
+        ({"lags": 101}, ValueError, "lags must be -100...100, got 101"),
         ({"planes": 3}, vs.Error, "Kernel: planes"),
     ],
 )
@@ -967,12 +1009,12 @@ def test_wrong_arguments(core: Any, arguments: Any, error: Any, said: str) -> No
     clip = clip_of(core)
     named = {"C": clip, "Y": clip_of(core, vs.YUV444P8), "V": core.std.Splice([clip, clip_of(core, vs.GRAY16)], True)}
     arguments = {"clips": "C", "params": [1]} | arguments
-    if isinstance(arguments["clips"], list) or arguments["clips"] in ("C", "Y", "C" * 9):
+    if isinstance(arguments["clips"], list) or arguments["clips"] in ("C", "CC", "Y", "C" * 9):
         arguments["clips"] = [named.get(one, one) for one in arguments["clips"]]
     with pytest.raises(error) as raised:
         add(**arguments)
     text = str(raised.value)
-    assert said in text and (text.startswith(("add: ", "a kernel ", "Kernel: ")) or error is KernelError), text
+    assert said in text and (text.startswith(("add: ", "Kernel: ")) or error is KernelError), text
 
 
 # Diffusivities.
@@ -1232,6 +1274,17 @@ def test_files_of_another_user_are_not_loaded(own: Own, monkeypatch: pytest.Monk
     assert own.compile() == 2
 
 
+def test_code_with_addresses_of_this_process_is_not_kept(own: Own, monkeypatch: pytest.MonkeyPatch) -> None:
+    compile_kernel = kernel_compiler.compile_kernel
+
+    def bound(*arguments: Any) -> Any:
+        return dataclasses.replace(compile_kernel(*arguments), is_portable=False)
+
+    monkeypatch.setattr(kernel_compiler, "compile_kernel", bound)
+    assert [own.compile(), own.compile()] == [1, 2]
+    assert not (own.folder / "vdiff").exists()
+
+
 def fingerprint(function: Callable[..., Any], *circumstances: object) -> str | None:
     return kernel_cache.fingerprint(function, *circumstances)  # type: ignore[arg-type]
 
@@ -1259,6 +1312,64 @@ def test_what_the_fingerprint_tells_apart() -> None:
     assert fingerprint(make(1)) != prints[0]
     for unknown in ([1], {1: 2}, SimpleNamespace(), Path, object()):
         assert fingerprint(make(unknown)) is None
+
+
+class Metres(float):
+    """A number that looks like any other."""
+
+
+@dataclasses.dataclass
+class Source:
+    """A function `f` from a string, so that two of them need not differ in their place.
+
+    Attributes:
+        text: Its source.
+        value: The global `value`.
+        file: Where it seems to be from.
+        constant: What stands for the constant 0.5.
+    """
+
+    text: str = "def f(): return value, 0.5"
+    value: Any = None
+    file: str = "same.vpy"
+    constant: float = 0.5
+
+    def name(self) -> str | None:
+        space: dict[str, Any] = {"value": self.value}
+        exec(compile(self.text, self.file, "exec"), space)
+        code = space["f"].__code__
+        constants = tuple(self.constant if one == 0.5 else one for one in code.co_consts)
+        space["f"].__code__ = code.replace(co_consts=constants)
+        return fingerprint(space["f"])
+
+
+SQUARE = np.arange(4.0).reshape(2, 2)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (Source("def f(a=1): return a"), Source("def f(a=2): return a")),
+        (Source("def f(*, a=1): return a"), Source("def f(*, a=2): return a")),
+        (Source(), Source("\n" + Source.text)),
+        (Source("def f():\n return 1"), Source("def f():\n\n return 1")),
+        (Source(), Source(file="other.vpy")),
+        (Source(), Source(constant=1.5)),
+        (Source(), Source(constant=Metres(0.5))),
+        (Source(value=SQUARE), Source(value=np.asfortranarray(SQUARE))),
+        (Source(value=np.zeros(2, np.int32)), Source(value=np.zeros(2, np.float32))),
+        (Source(value=np.zeros(2, "<i4")), Source(value=np.zeros(2, ">i4"))),
+        (Source(value=np.broadcast_to(1.0, (2, 3))), Source(value=np.broadcast_to(1.0, (3, 2)))),
+    ],
+    ids=[
+        "default", "keyword", "first line", "line", "file", "constant", "its type", "strides", "type", "byte order",
+        "shape",
+    ],
+)  # fmt: skip
+def test_functions_that_differ_in_one_thing_only(one: Source, other: Source) -> None:
+    assert one.name() == one.name() is not None
+    assert other.name() == other.name() is not None
+    assert one.name() != other.name()
 
 
 def test_the_fingerprint_knows_the_compiler(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,7 @@ import importlib.util
 from collections.abc import Sequence
 from contextlib import closing
 from fractions import Fraction
+from numbers import Rational, Real
 from operator import index
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,8 @@ __all__ = ["from_numpy", "to_numpy"]
 
 LARGEST = 2**31 - 1
 """The most frames, rows or columns that VapourSynth counts; and the bytes of a plane are to be no more either."""
+LARGEST_RATE = 2**63 - 1
+"""The largest numerator and denominator of a frame rate."""
 
 
 def to_numpy(
@@ -29,6 +32,9 @@ def to_numpy(
 
     The core's threads make the frames; they are copied in order as they come, and no more of them are held than are
     being worked on. The memory is allocated once: 3.1 MB for each frame of 1920x1080 in YUV420P8.
+
+    Not to be called from within a callback of the same core, as that of `std.ModifyFrame` or `std.FrameEval`: it would
+    wait for frames on a thread that they may need, and with `core.num_threads = 1` for ever.
 
     Args:
         clip: The clip, of constant format and size: 8 to 16-bit integer, half or single float; GRAY, YUV or
@@ -109,7 +115,7 @@ def from_numpy(
             unknown or variable, and frames have no duration.
 
     Raises:
-        TypeError: The array's type is not the format's, or an argument is not of a kind named above.
+        TypeError: The array's type is not the format's, it is masked, or an argument is not of a kind named above.
         ValueError: The array's shape does not fit the format, or an argument is not what it can be.
         ModuleNotFoundError: NumPy is missing.
         vapoursynth.Error: When a frame is asked for, not before: it holds a value above the format's peak.
@@ -201,22 +207,35 @@ def plane_shape(video: vs.VideoFormat, plane: int, height: int, width: int) -> t
 
 def frame_rate(fps: Fraction | int | tuple[int, int] | float) -> Fraction:
     """Take a frame rate, of which there must be no doubt."""
+    # NumPy's numbers too, of which only float64 is a float.
+    number = float(fps) if isinstance(fps, Real) and not isinstance(fps, Rational) else None
     try:
-        rate = Fraction(*map(index, fps)) if isinstance(fps, tuple) else Fraction(fps)
+        rate = Fraction(*map(index, fps)) if isinstance(fps, tuple) else Fraction(fps if number is None else number)
     except (TypeError, ValueError, OverflowError, ZeroDivisionError):
         raise ValueError(
             f"from_numpy: fps must be a whole number, a Fraction or (numerator, denominator), got {fps!r}"
         ) from None
-    if isinstance(fps, float) and not fps.is_integer():
-        ntsc = Fraction(round(fps * 1.001) * 1000, 1001)
-        meant = ntsc if abs(ntsc - rate) < Fraction(1, 100) else rate.limit_denominator(1000)
+    # Those of a float that is no whole number say nothing.
+    is_exact = number is None or number.is_integer()
+    ends = (rate.numerator, rate.denominator) if is_exact else (rate, 1 / rate)
+    if rate < 0 or max(ends) > LARGEST_RATE:
+        raise ValueError(f"from_numpy: fps must be 0...2^63-1, as its numerator and denominator, got {fps!r}")
+    if number is not None and not number.is_integer():
+        meant = likely_rate(number)
         raise ValueError(
             f"from_numpy: fps must be exact, got {fps!r}; write ({meant.numerator}, {meant.denominator}), "
             "or what else is meant"
         )
-    if rate < 0 or max(rate.numerator, rate.denominator) > 2**63 - 1:
-        raise ValueError(f"from_numpy: fps must be 0...2^63-1, got {fps!r}")
     return rate
+
+
+def likely_rate(number: float) -> Fraction:
+    """Guess the rate of which somebody wrote the decimals: of NTSC, a simple fraction, or just these decimals."""
+    rate = Fraction(number)
+    ntsc, simple = Fraction(round(number * 1.001) * 1000, 1001), rate.limit_denominator(1000)
+    if abs(ntsc - rate) < min(Fraction(1, 100), rate / 2000):
+        return ntsc
+    return simple if abs(simple - rate) < rate / 10**6 else Fraction(repr(number)).limit_denominator(LARGEST_RATE)
 
 
 def planes_of(array: "NDArray[Any] | Sequence[NDArray[Any]]", video: vs.VideoFormat) -> "list[NDArray[Any]]":
@@ -227,6 +246,8 @@ def planes_of(array: "NDArray[Any] | Sequence[NDArray[Any]]", video: vs.VideoFor
     whole = "(frames, height, width)" if count == 1 else "(frames, 3, height, width)"
     each = "three arrays, each (frames, height, width)"
     wanted = whole if count == 1 else each if is_subsampled(video) else f"{whole} or {each}"
+    if any(isinstance(one, np.ma.MaskedArray) for one in (array, *(array if isinstance(array, list | tuple) else ()))):
+        raise TypeError("from_numpy: a clip has no mask; array.filled(value) puts a value where the array is masked")
     if isinstance(array, list | tuple):
         if count == 1 or len(array) != count:
             what = f"a {type(array).__name__} of {len(array)}"

@@ -10,9 +10,10 @@ import ctypes
 import importlib.util
 import inspect
 import os
+import reprlib
 import threading
 import weakref
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Integral, Real
 from types import FunctionType
@@ -26,6 +27,8 @@ from vs_vdiff.kernel_layout import (
     KERNEL_MAGIC,
     LARGEST_S2,
     MAX_CLIPS,
+    MAX_PARAMS,
+    MAX_SOURCES,
     Descriptor,
     KernelError,
     Sample,
@@ -38,6 +41,9 @@ if TYPE_CHECKING:
 __all__ = ["Compiled", "Kernel", "KernelError", "compile_diffusivity", "diffuse", "kernel"]
 
 ERROR_MODELS = ("numpy", "python")
+FASTMATH = ("nnan", "ninf", "nsz", "arcp", "contract", "afn", "reassoc")
+MAX_LAG = 100
+MAX_FLOAT32 = (2 - 2**-23) * 2.0**127
 ROUNDING = 1e-6  # by which a diffusivity may leave 0...1
 VARIADIC = inspect.CO_VARARGS | inspect.CO_VARKEYWORDS | inspect.CO_GENERATOR | inspect.CO_COROUTINE
 
@@ -307,7 +313,7 @@ class Kernel:
         import vapoursynth as vs
 
         nodes = self._clips([clips] if isinstance(clips, vs.VideoNode) else clips)
-        delays = self._lags(lags)
+        delays = self._lags(lags, len(nodes))
         rows = self._params(params, nodes[0].format.num_planes)
         result = nodes[0].format if format is None else self._format(format)
         compiled = self.compile(
@@ -345,38 +351,58 @@ class Kernel:
                 return found
         raise ValueError(f"{self.__name__}: format must be the id of a format, got {format!r}")
 
-    def _lags(self, lags: Any) -> list[int]:
-        numbers = self._list("lags", "integers", [lags] if isinstance(lags, int) else lags)
+    def _lags(self, lags: Any, clips: int) -> list[int]:
+        numbers = self._list("lags", "integers", [lags] if isinstance(scalar(lags), Integral) else lags)
         if not numbers:
             raise ValueError(f"{self.__name__}: lags must be at least one number, got none")
         for lag in numbers:
             if isinstance(lag, bool) or not isinstance(lag, Integral):
                 raise TypeError(f"{self.__name__}: lags must be integers, got {lag!r}")
+            if not -MAX_LAG <= int(lag) <= MAX_LAG:
+                raise ValueError(f"{self.__name__}: lags must be {-MAX_LAG}...{MAX_LAG}, got {reprlib.repr(lag)}")
+        if (planes := clips * len(numbers)) > MAX_SOURCES:
+            raise ValueError(f"{self.__name__}: clips times lags must be 1...{MAX_SOURCES} planes, got {planes}")
         return [int(lag) for lag in numbers]
 
     def _params(self, params: Any, planes: int) -> list[list[float]]:
         """Give the parameters of each plane; one list if they are the same for all."""
-        rows = self._list("params", "numbers", [params] if isinstance(params, Real) else params)
+        rows = self._list("params", "numbers", [params] if isinstance(scalar(params), Real) else params)
         if all(isinstance(number, Real) for number in rows):
-            return [[float(number) for number in rows]]
+            return [self._numbers(rows)]
         if any(isinstance(row, Real) for row in rows):
             raise TypeError(f"{self.__name__}: params must be numbers or a sequence of them for each plane, not both")
-        rows = [self._list("params", "numbers", row) for row in rows]
-        for number in (number for row in rows for number in row):
-            if not isinstance(number, Real):
-                raise TypeError(f"{self.__name__}: params must be numbers, got {number!r}")
+        rows = [self._numbers(self._list("params", "numbers", row)) for row in rows]
         if len(rows) > planes:
             raise ValueError(f"{self.__name__}: params must be for at most {planes} planes, got {len(rows)}")
         if len({len(row) for row in rows}) > 1:
             counts = ", ".join(str(len(row)) for row in rows)
             raise ValueError(f"{self.__name__}: params must be as many for each plane, got {counts}")
-        rows += [rows[-1]] * (planes - len(rows))
-        return [[float(number) for number in row] for row in rows]
+        return rows + [rows[-1]] * (planes - len(rows))
+
+    def _numbers(self, row: list[Any]) -> list[float]:
+        """Take a row of parameters that float32 can hold."""
+        if len(row) > MAX_PARAMS:
+            raise ValueError(f"{self.__name__}: params must be 0...{MAX_PARAMS} numbers, got {len(row)}")
+        for number in row:
+            if not isinstance(number, Real):
+                raise TypeError(f"{self.__name__}: params must be numbers, got {number!r}")
+        for number in row:
+            # Compared as it is: a large integer becomes no float.
+            if not -MAX_FLOAT32 <= number <= MAX_FLOAT32:
+                limit = f"{-MAX_FLOAT32:.6g}...{MAX_FLOAT32:.6g}"
+                raise ValueError(f"{self.__name__}: params must be {limit}, got {reprlib.repr(number)}")
+        return [float(number) for number in row]
 
     def _list(self, name: str, what: str, values: Any) -> list[Any]:
+        values = scalar(values)  # an array of no dimensions has __iter__, but no elements
         if isinstance(values, str | bytes) or not hasattr(values, "__iter__"):
             raise TypeError(f"{self.__name__}: {name} must be {what}, got {values!r}")
-        return list(values)
+        return [scalar(value) for value in values]
+
+
+def scalar(value: Any) -> Any:
+    """Take the number out of an array of no dimensions; anything else is what it was."""
+    return value.item() if getattr(value, "shape", None) == () else value
 
 
 def sample_of(format: Any) -> Sample:
@@ -390,7 +416,7 @@ def sample_of(format: Any) -> Sample:
 def kernel(function: Callable[..., None], /) -> Kernel: ...
 @overload
 def kernel(
-    *, boundscheck: bool = ..., error_model: str = ..., fastmath: bool | set[str] = ...
+    *, boundscheck: bool = ..., error_model: str = ..., fastmath: bool | Iterable[str] = ...
 ) -> Callable[[Callable[..., None]], Kernel]: ...
 def kernel(
     function: Callable[..., None] | None = None,
@@ -398,7 +424,7 @@ def kernel(
     *,
     boundscheck: bool = False,
     error_model: str = "numpy",
-    fastmath: bool | set[str] = False,
+    fastmath: bool | Iterable[str] = False,
 ) -> Kernel | Callable[[Callable[..., None]], Kernel]:
     """Make a kernel of a function `f(dst, src, params)`, compiled when it is called with clips.
 
@@ -434,26 +460,43 @@ def kernel(
         ValueError: There is no such `error_model`.
     """
     if error_model not in ERROR_MODELS:
-        raise ValueError(f"error_model must be numpy or python, not {error_model!r}")
+        raise ValueError(f"kernel: error_model must be {' or '.join(ERROR_MODELS)}, got {error_model!r}")
     require_numba()
     options = {
         "nopython": True,
         "boundscheck": bool(boundscheck),
         "error_model": error_model,
-        "fastmath": sorted(fastmath) if isinstance(fastmath, set) else bool(fastmath),
+        "fastmath": fast_flags(fastmath),
     }
 
     def decorate(function: Callable[..., None]) -> Kernel:
-        return Kernel(plain_function(function, "dst", "src", "params"), options)
+        what = "kernel: it must be a Python function f(dst, src, params)"
+        return Kernel(plain_function(function, what, "dst", "src", "params"), options)
 
     return decorate if function is None else decorate(function)
 
 
-def plain_function(function: Any, *parameters: str) -> FunctionType:
-    """Take a Python function of so many parameters out of what numba made of it."""
-    function = getattr(function, "py_func", function)
+def fast_flags(fastmath: Any) -> bool | list[str]:
+    """Take LLVM's flags: all, none or some of them."""
+    wanted = f"kernel: fastmath must be True, False or some of {', '.join(FASTMATH)}"
+    fastmath = scalar(fastmath)
+    if isinstance(fastmath, bool):
+        return fastmath
+    # Iterating would make letters of the one, and of the other lose what is said of the flags.
+    if isinstance(fastmath, str | Mapping) or not isinstance(fastmath, Iterable):
+        raise TypeError(f"{wanted}, got {fastmath!r}")
+    flags = list(fastmath)
+    for flag in flags:
+        if flag not in FASTMATH:
+            raise ValueError(f"{wanted}, got {flag!r}")
+    return sorted(set(flags)) or False
+
+
+def plain_function(function: Any, what: str, *parameters: str) -> FunctionType:
+    """Take a Python function of so many parameters out of what numba made of it; `what` says what it must be."""
+    given, function = function, getattr(function, "py_func", function)
     if not isinstance(function, FunctionType):
-        raise TypeError(f"a kernel is made of a Python function, not of {function!r}")
+        raise TypeError(f"{what}, got {given!r}")
     code = function.__code__
     if code.co_argcount != len(parameters) or code.co_kwonlyargcount or code.co_flags & VARIADIC:
         wanted = f"{function.__name__}({', '.join(parameters)})"
@@ -494,4 +537,5 @@ def compile_diffusivity(function: Callable[[float], float]) -> Compiled:
     require_numba()
     # An index beyond a table is found out at the trial.
     options = {"nopython": True, "boundscheck": True, "error_model": "numpy", "fastmath": False}
-    return obtain(plain_function(function, "s2"), options, None)
+    what = "diffuse: diffusivity must be a name or a Python function g(s2)"
+    return obtain(plain_function(function, what, "s2"), options, None)
