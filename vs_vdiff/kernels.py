@@ -452,12 +452,13 @@ def kernel(
         function: The function.
         boundscheck: Check indices; an `IndexError` fails the frame.
         error_model: `numpy`: a division by zero gives infinity or NaN. `python`: it raises ZeroDivisionError.
-        fastmath: Let the compiler reorder arithmetic. The result then differs from CPU to CPU.
+        fastmath: Let the compiler reorder arithmetic, in all of LLVM's ways or those named: nnan, ninf, nsz, arcp,
+            contract, afn, reassoc. The result then differs from CPU to CPU.
 
     Raises:
         KernelError: numba is not installed, or the function has other parameters.
         TypeError: It is no Python function.
-        ValueError: There is no such `error_model`.
+        ValueError: There is no such `error_model` or flag of `fastmath`.
     """
     if error_model not in ERROR_MODELS:
         raise ValueError(f"kernel: error_model must be {' or '.join(ERROR_MODELS)}, got {error_model!r}")
@@ -517,6 +518,7 @@ def diffuse(clip: "vs.VideoNode", diffusivity: str | Callable[[float], float] = 
 
     Raises:
         KernelError: The function cannot be compiled, raises an exception of its own, or leaves 0...1 somewhere.
+        TypeError: `diffusivity` is neither a name nor a Python function.
         vapoursynth.Error: The filter refuses an argument.
     """
     import vapoursynth as vs
