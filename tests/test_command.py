@@ -563,11 +563,14 @@ def test_quiet(folder: Path) -> None:
 
 
 def test_log_that_nobody_reads(folder: Path) -> None:
-    """The work goes on when the reader of stderr has gone."""
-    process = start("in.mp4", "out.mkv", *FAST, folder=folder)
-    assert process.stderr
-    process.stderr.close()
-    assert process.wait(60) == 0
+    """The work goes on when the reader of stderr has gone, and its status is its own, whether Python buffers or not."""
+    buffered = {key: value for key, value in os.environ.items() if key != "PYTHONUNBUFFERED"}
+    for env in (buffered, buffered | {"PYTHONUNBUFFERED": "1"}):
+        for name, status in (("in.mp4", 0), ("missing.mp4", 1)):
+            process = start(name, "out.mkv", "-y", *FAST, folder=folder, env=env)
+            assert process.stderr
+            process.stderr.close()
+            assert process.wait(60) == status
     assert decode(folder / "out.mkv").num_frames == 50
 
 

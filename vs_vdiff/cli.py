@@ -2,11 +2,10 @@
 
 import sys
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import NoReturn
 
 from vs_vdiff import interrupt
-from vs_vdiff.errors import CommandError, one_line
+from vs_vdiff.errors import CommandError, one_line, say
 
 __all__ = ["main"]
 
@@ -57,7 +56,6 @@ def fail(message: str, status: int = 1) -> NoReturn:
     """Say in one line what is wrong, and exit."""
     with interrupt.ending:  # not if a signal ends the process: that has its own message
         pass
-    with suppress(OSError):
-        print(f"vdiff: {one_line(message)}", file=sys.stderr, flush=True)
+    say(one_line(message))
     interrupt.ignore()
     sys.exit(status)

@@ -1,6 +1,9 @@
-"""Errors of the command that the user sees as one line."""
+"""What the command says of errors: one line each, on stderr."""
 
-__all__ = ["CommandError", "UsageError", "one_line"]
+import os
+import sys
+
+__all__ = ["CommandError", "UsageError", "one_line", "say"]
 
 
 class CommandError(Exception):
@@ -21,3 +24,15 @@ def one_line(text: object) -> str:
     if any(line.startswith("Traceback ") for line in lines):
         lines = [line for line in lines if line.strip()][-1:]
     return " ".join(" ".join(lines).split())
+
+
+def say(text: str) -> None:
+    """Print a line on stderr. The work does not depend on somebody who reads it."""
+    try:
+        print(f"vdiff: {text}", file=sys.stderr, flush=True)
+    except OSError:
+        # What could not be written is still in the buffer. Python would fail to write it again when it ends, and exit
+        # with a status of its own.
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, sys.stderr.fileno())
+        os.close(null)

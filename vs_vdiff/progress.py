@@ -3,7 +3,7 @@
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Protocol
 
@@ -12,6 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColum
 from rich.text import Text
 
 from vs_vdiff import interrupt
+from vs_vdiff.errors import say
 
 __all__ = ["Reporter", "make_reporter"]
 
@@ -62,13 +63,11 @@ class Lines(Silent):
     """Plain lines for a log: one every tenth of the way, and one a minute where that takes longer."""
 
     def __init__(self) -> None:
-        self.stream = sys.stderr
         self.start = self.told = time.monotonic()
         self.tenth = 0
 
     def note(self, text: str) -> None:
-        with suppress(OSError):  # the work does not depend on a reader of its log
-            print(f"vdiff: {text}", file=self.stream, flush=True)
+        say(text)
 
     def status(self, text: str) -> None:
         if (now := time.monotonic()) - self.told >= SILENCE:
