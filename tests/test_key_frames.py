@@ -220,7 +220,8 @@ def test_frames_are_read_once_and_in_order(monkeypatch: pytest.MonkeyPatch) -> N
     watched = Watched(60)
     keyframes(watched.clip)
     assert watched.made == Counter(range(60))
-    assert list(watched.made) == sorted(watched.made)
+    # Frames that two threads make at the same time may be noted in either order.
+    assert all(abs(place - n) <= 2 * vs.core.num_threads for place, n in enumerate(watched.made))
 
 
 @pytest.mark.parametrize("at", [0, 1, 20])
