@@ -123,7 +123,7 @@ def load(code: bytes, externals: Sequence[str], descriptor: Descriptor) -> Compi
     """Load object code and complete its descriptor.
 
     Args:
-        code: An object file with the functions `ENTRY` and, for a kernel, `DESCRIBE_ENTRY`.
+        code: An object file with the functions `ENTRY` and `DESCRIBE_ENTRY`, or of a diffusivity `EULER_ENTRY`.
         externals: The symbols that it needs.
         descriptor: All of the descriptor that is known before.
 
