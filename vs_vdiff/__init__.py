@@ -4,6 +4,7 @@ Importing the package makes sure that `core.vdiff` is there, also in a source ch
 """
 
 import sys
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +28,13 @@ __all__ = [
     "to_numpy",
     "write_keyframes",
 ]
-KERNELS = ("Kernel", "KernelError", "diffuse", "kernel")
+MODULES = {
+    "arrays": ("from_numpy", "to_numpy"),
+    "kernels": ("Kernel", "KernelError", "diffuse", "kernel"),
+    "key_frames": ("format_keyframes", "keyframes", "write_keyframes"),
+    "plugin": ("PluginNotFoundError", "load"),
+}
+"""Where names come from."""
 
 __version__: str
 
@@ -41,22 +48,9 @@ def __getattr__(name: str) -> Any:
             return version("vapoursynth-vdiff")
         except PackageNotFoundError:  # a source checkout on the path
             return "0+source"
-    if name.endswith("keyframes") and name in __all__:
-        from vs_vdiff import key_frames
-
-        return getattr(key_frames, name)
-    if name in ("from_numpy", "to_numpy"):
-        from vs_vdiff import arrays
-
-        return getattr(arrays, name)
-    if name in KERNELS:
-        from vs_vdiff import kernels
-
-        return getattr(kernels, name)
-    if name in __all__:
-        from vs_vdiff import plugin
-
-        return getattr(plugin, name)
+    for module, names in MODULES.items():
+        if name in names:
+            return getattr(import_module(f"vs_vdiff.{module}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
