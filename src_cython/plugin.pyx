@@ -10,6 +10,7 @@ cdef extern from * nogil:
     void vdiff_register_decay(VSPlugin *, const VSPLUGINAPI *);
     void vdiff_register_diffblend(VSPlugin *, const VSPLUGINAPI *);
     void vdiff_register_diffuse(VSPlugin *, const VSPLUGINAPI *);
+    void vdiff_register_diffuse3d(VSPlugin *, const VSPLUGINAPI *);
     void vdiff_register_extrapolate(VSPlugin *, const VSPLUGINAPI *);
     void vdiff_register_kernel(VSPlugin *, const VSPLUGINAPI *);
     void vdiff_register_morphology(VSPlugin *, const VSPLUGINAPI *);
@@ -24,6 +25,7 @@ cdef extern from * nogil:
     void vdiff_register_decay(VSPlugin *plugin, const VSPLUGINAPI *api)
     void vdiff_register_diffblend(VSPlugin *plugin, const VSPLUGINAPI *api)
     void vdiff_register_diffuse(VSPlugin *plugin, const VSPLUGINAPI *api)
+    void vdiff_register_diffuse3d(VSPlugin *plugin, const VSPLUGINAPI *api)
     void vdiff_register_extrapolate(VSPlugin *plugin, const VSPLUGINAPI *api)
     void vdiff_register_kernel(VSPlugin *plugin, const VSPLUGINAPI *api)
     void vdiff_register_morphology(VSPlugin *plugin, const VSPLUGINAPI *api)
@@ -41,6 +43,7 @@ cdef public void VapourSynthPluginInit2(VSPlugin *plugin, const VSPLUGINAPI *api
     vdiff_register_decay(plugin, api)
     vdiff_register_diffblend(plugin, api)
     vdiff_register_diffuse(plugin, api)
+    vdiff_register_diffuse3d(plugin, api)
     vdiff_register_extrapolate(plugin, api)
     vdiff_register_kernel(plugin, api)
     vdiff_register_morphology(plugin, api)

@@ -1,7 +1,7 @@
 """Frames: outputs that share untouched planes, and the frames around one, within its clip and its scene."""
 
 from api.vapoursynth cimport VSAPI, VSCore, VSFrame, VSFrameContext, VSMap, VSNode, VSVideoInfo, cfRGB, cfYUV
-from common.pixels cimport HALF, PLANES, SINGLE, Pixels
+from common.pixels cimport HALF, PLANES, SINGLE, Pixels, View
 
 
 cdef inline VSFrame *new_output(
@@ -24,6 +24,18 @@ cdef inline int plane_width(const VSVideoInfo *vi, int plane) noexcept nogil:
 
 cdef inline int plane_height(const VSVideoInfo *vi, int plane) noexcept nogil:
     return vi.height >> (vi.format.subSamplingH if plane > 0 else 0)
+
+
+cdef inline View view_plane(
+        const VSFrame *frame, int plane, const Pixels *pixels, const VSAPI *api) noexcept nogil:
+    """A plane to read."""
+    cdef View v
+    v.data = api.getReadPtr(frame, plane)
+    v.stride = api.getStride(frame, plane)
+    v.width = api.getFrameWidth(frame, plane)
+    v.height = api.getFrameHeight(frame, plane)
+    v.pixels = pixels
+    return v
 
 
 cdef inline bint starts_scene(const VSFrame *frame, const VSAPI *api) noexcept nogil:

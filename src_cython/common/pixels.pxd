@@ -55,6 +55,14 @@ cdef inline Pixels describe_pixels(bint floating, int bits) noexcept nogil:
     return p
 
 
+cdef struct View:          # a plane in whatever format
+    const void *data
+    ptrdiff_t stride
+    int width
+    int height
+    const Pixels *pixels
+
+
 cdef inline int sample_bytes(const Pixels *p) noexcept nogil:
     """The size of a sample."""
     return 1 if p.sample == BYTE else 4 if p.sample == SINGLE else 2
@@ -125,6 +133,11 @@ cdef inline void load_row(float *dst, const void *src, int n, const Pixels *p) n
         load_halves(dst, <const uint16_t *>src, n, p.scale)
     else:
         load_singles(dst, <const float *>src, n, p.scale)
+
+
+cdef inline void load_view(float *dst, const View *v, int y) noexcept nogil:
+    """Row y."""
+    load_row(dst, <const char *>v.data + y * v.stride, v.width, v.pixels)
 
 
 # Clamping first makes NaN 0 and keeps the conversion to an integer defined.

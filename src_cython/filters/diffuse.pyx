@@ -17,9 +17,9 @@ from api.vapoursynth cimport (
     arAllFramesReady, arInitial, fmParallel, rpGeneral, rpStrictSpatial)
 from common.args cimport (
     MESSAGE, Args, choice, clip_arg, contrast_per_plane, fail, integer, is_given, number, read_args, select_planes)
-from common.frames cimport clamp_to_clip, new_output, plane_height, plane_width
+from common.frames cimport clamp_to_clip, new_output, plane_height, plane_width, view_plane
 from common.native cimport DIFFUSIVITY, Native, is_ticket, native_arg, release_native
-from common.pixels cimport PLANES, Pixels
+from common.pixels cimport PLANES, Pixels, View
 from common.scratch cimport Scratch, free_scratch, give_scratch, take_scratch
 from kernels.aos cimport accurate_aos_steps
 from kernels.diffuse cimport (
@@ -28,7 +28,6 @@ from kernels.diffuse cimport (
 from kernels.diffusivity cimport CHARBONNIER, EXP, LINEAR, OWN, RATIONAL, TUKEY, WEICKERT, Diffusivity
 from kernels.evolution cimport AOS, AUTO, EXACT, EXPLICIT, FED, Evolution, Scheme, evolve_frame, lay_scratch
 from kernels.heat cimport describe_heat, free_heat
-from kernels.steering cimport View
 
 
 cdef enum:
@@ -49,17 +48,6 @@ cdef struct Diffuse:
     Native *own            # the diffusivity that vs_vdiff compiled, if it is not one with a name
     Evolution evolution
     Scratch scratch
-
-
-cdef void view_planes(
-        View *views, const VSFrame *frame, const Pixels *pixels, int planes, const VSAPI *api) noexcept nogil:
-    cdef int p
-    for p in range(planes):
-        views[p].data = api.getReadPtr(frame, p)
-        views[p].stride = api.getStride(frame, p)
-        views[p].width = api.getFrameWidth(frame, p)
-        views[p].height = api.getFrameHeight(frame, p)
-        views[p].pixels = pixels
 
 
 cdef const VSFrame *get_frame(
@@ -85,10 +73,12 @@ cdef const VSFrame *get_frame(
         return NULL
 
     src = api.getFrameFilter(n, d.clip, context)
-    view_planes(views, src, &d.pixels, d.vi.format.numPlanes, api)
+    for p in range(d.vi.format.numPlanes):
+        views[p] = view_plane(src, p, &d.pixels, api)
     if d.guide != NULL:
         guide = api.getFrameFilter(clamp_to_clip(n, d.guide_vi), d.guide, context)
-        view_planes(guides, guide, &d.guide_pixels, d.guide_vi.format.numPlanes, api)
+        for p in range(d.guide_vi.format.numPlanes):
+            guides[p] = view_plane(guide, p, &d.guide_pixels, api)
     dst = new_output(src, d.vi, d.process, core, api)
     scratch = take_scratch(&d.scratch)
     if dst == NULL or scratch == NULL:

@@ -7,14 +7,14 @@ all planes, before any of them moves on; those of a guide are computed once.
 
 from libc.stddef cimport ptrdiff_t, size_t
 
-from common.pixels cimport PLANES, Pixels, working_pixels
+from common.pixels cimport PLANES, Pixels, View, working_pixels
 from kernels.aos cimport aos_floats, aos_plane
 from kernels.diffuse cimport (
     GHOST, Diffusion, diffuse_plane, plane_floats, row_floats, scratch_floats, set_contrast, set_ghosts)
 from kernels.diffusivity cimport diffusivity_row
 from kernels.heat cimport Heat, heat_floats, heat_plane
 from kernels.steering cimport (
-    View, gradient_floats, reduce_plane, robust_contrast, squared_gradient)
+    gradient_floats, reduce_plane, robust_contrast, squared_gradient)
 
 
 cdef enum Scheme:

@@ -9,16 +9,8 @@ from libc.stddef cimport ptrdiff_t, size_t
 from libc.string cimport memcpy, memset
 
 from common.c cimport bits_of_float, crow, float_of_bits, row
-from common.pixels cimport Pixels, load_row
+from common.pixels cimport View, load_view
 from kernels.diffuse cimport GHOST, row_floats, set_ghosts
-
-
-cdef struct View:          # a plane in whatever format
-    const void *data
-    ptrdiff_t stride
-    int width
-    int height
-    const Pixels *pixels
 
 
 cdef inline void add_squared_gradient(row s2, crow up, crow mid, crow down, int n) noexcept nogil:
@@ -44,7 +36,7 @@ cdef inline void squared_gradient(float *s2, const View *v, bint add, float *row
     for y in range(v.height + 1):
         if y < v.height:
             line = u + (y % 3) * pitch
-            load_row(line, <const char *>v.data + y * v.stride, v.width, v.pixels)
+            load_view(line, v, y)
             set_ghosts(line, v.width)
         if y > 0:
             line = s2 + (y - 1) * pitch

@@ -1,0 +1,456 @@
+"""Quality as decibels: denoisers on clips with known noise, each tuned to its best PSNR.
+
+Luma alone, as it is coded, 24 frames that each method sees as a clip of their own. The noise is white and Gaussian and
+is not clipped. A method's parameters are tuned per clip and noise by climbing a small grid, from the middle of each
+axis to its neighbours, until no step gains PSNR; a best strength at the edge of its grid is marked, because more might
+lie beyond. PSNR and SSIM are means over the frames.
+"""
+
+import argparse
+import json
+import math
+import subprocess
+import sys
+import time
+import zlib
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import cache, lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import vapoursynth as vs
+from numpy.typing import NDArray
+from scipy.ndimage import correlate1d
+
+import vs_vdiff
+from vs_vdiff import ffmpeg
+from vs_vdiff.errors import CommandError
+
+core = vs.core
+THREADS = 2
+CLIPS = {"carphone_pristine": 72, "bikes": 140, "bigbuckbunny": 33}
+"""First of the frames of each clip: motion, no cut, no frame twice."""
+FRAMES = 24
+SIGMAS = (5, 10, 20)
+
+type Clip = vs.VideoNode
+type Picture = NDArray[np.float64]
+type Params = dict[str, Any]
+
+
+class NotThereError(Exception):
+    """A method that cannot be measured here; the reason."""
+
+
+@dataclass(frozen=True)
+class Method:
+    """A denoiser.
+
+    Attributes:
+        name: What it is asked for by.
+        needs: Namespaces of the plugins whose versions its figures depend on; `ffmpeg` is the program.
+        denoise: The filter of a noisy clip, GRAYS, with noise of a standard deviation and with parameters.
+        grid: Values of each parameter for that deviation. The first parameter is the strength.
+        fixed: Parameters that are not tuned.
+        ours: Changes without a new version, so that its figures are never taken from the cache.
+    """
+
+    name: str
+    needs: Sequence[str]
+    denoise: Callable[..., Clip]
+    grid: Callable[[float], dict[str, Sequence[Any]]]
+    fixed: Params = field(default_factory=dict)
+    ours: bool = False
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A method's figures with some parameters."""
+
+    method: str
+    clip: str
+    sigma: float
+    params: Params
+    versions: str
+    psnr: float
+    ssim: float
+    seconds: float
+
+    @staticmethod
+    def key(method: str, clip: str, sigma: float, params: Params, versions: str) -> str:
+        """What the figures depend on."""
+        return json.dumps([method, clip, sigma, params, versions], sort_keys=True)
+
+
+# Pictures and noise
+
+
+def clip_of(pictures: Sequence[NDArray[Any]]) -> Clip:
+    """A float clip of pictures with code values of 8 bits, not clipped."""
+    height, width = pictures[0].shape
+    blank = core.std.BlankClip(format=vs.GRAYS, width=width, height=height, length=len(pictures), keep=True)
+    frames = []
+    for picture in pictures:
+        frames.append(blank.get_frame(0).copy())
+        np.asarray(frames[-1][0])[...] = picture / 255
+    return core.std.ModifyFrame(blank, blank, lambda n, f: frames[n])
+
+
+def pictures_of(clip: Clip) -> list[Picture]:
+    """The frames of a float clip on the scale of 8 bits."""
+    return [255 * np.asarray(frame[0], dtype=np.float64) for frame in clip.frames(close=True)]
+
+
+def label(name: str) -> str:
+    """The clip and its frames."""
+    return f"{name} {CLIPS[name]}-{CLIPS[name] + FRAMES - 1}"
+
+
+@lru_cache(1)
+def clean(name: str) -> list[Picture]:
+    """The luma of the clip's frames."""
+    folder = subprocess.run(
+        [str(Path(__file__).with_name("fetch-clips"))], check=True, stdout=subprocess.PIPE, text=True
+    ).stdout.strip()
+    video = core.bs.VideoSource(f"{folder}/{name}.mp4", showprogress=False)[CLIPS[name] :][:FRAMES]
+    return [np.asarray(frame[0]).astype(np.float64) for frame in video.frames(close=True)]
+
+
+def noisy(name: str, sigma: float) -> Clip:
+    """The clip with noise that is the same in every run."""
+    seeds = ([zlib.crc32(name.encode()), CLIPS[name] + n, round(1000 * sigma)] for n in range(FRAMES))
+    noise = (np.random.default_rng(seed) for seed in seeds)
+    return clip_of([x + random.normal(0, sigma, x.shape) for x, random in zip(clean(name), noise, strict=True)])
+
+
+def psnr(x: Picture, y: Picture) -> float:
+    """Peak signal-to-noise ratio in decibels, peak 255."""
+    return float(10 * np.log10(255**2 / np.mean((x - y) ** 2)))
+
+
+def window_mean(x: Picture) -> Picture:
+    """Means under the Gaussian window of SSIM, 11x11 with a deviation of 1.5, where it lies within the picture."""
+    weights = np.exp(-0.5 * (np.arange(-5, 6) / 1.5) ** 2)
+    weights /= weights.sum()
+    for axis in (0, 1):
+        x = correlate1d(x, weights, axis)
+    return x[5:-5, 5:-5]
+
+
+@lru_cache(FRAMES)
+def moments(name: str, n: int) -> tuple[Picture, Picture]:
+    """Local mean and variance of a clean picture."""
+    x = clean(name)[n]
+    mean = window_mean(x)
+    return mean, window_mean(x * x) - mean * mean
+
+
+def ssim(name: str, n: int, y: Picture) -> float:
+    """Structural similarity of a picture and the clip's frame n (Wang et al. 2004), K1 = 0.01, K2 = 0.03."""
+    c1, c2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
+    x = clean(name)[n]
+    mean_x, var_x = moments(name, n)
+    mean_y = window_mean(y)
+    var_y = window_mean(y * y) - mean_y * mean_y
+    covariance = window_mean(x * y) - mean_x * mean_y
+    luminance = (2 * mean_x * mean_y + c1) / (mean_x**2 + mean_y**2 + c1)
+    return float(np.mean(luminance * (2 * covariance + c2) / (var_x + var_y + c2)))
+
+
+# Motion
+
+MOTION: Params = {"blur": 1, "blksize": 16, "overlap": 8}
+
+
+def blurred(clip: Clip, passes: int) -> Clip:
+    """Binomial blur, each pass with a variance of half a squared pixel per axis."""
+    for _ in range(passes):
+        clip = core.std.Convolution(clip, [1, 2, 1, 2, 4, 2, 1, 2, 1])
+    return clip
+
+
+def compensated(clip: Clip, radius: int, blur: int, blksize: int, overlap: int, **analyse: Any) -> list[Clip]:
+    """Neighbours of every frame, moved onto it, in the order t-r ... t-1, t+1 ... t+r.
+
+    Where a neighbour lies outside the clip, the frame itself stands in for it, as mvu.Compensate leaves it. Thresholds
+    are open: no block and no frame is left out for its difference, which is noise above all.
+    """
+    shape = {"blksize": blksize, "overlap": overlap}
+    vectors_of = core.mvu.Super(blurred(clip, blur), pel=2, **shape)
+    pixels_of = core.mvu.Super(clip, pel=2, onelevel=True, **shape)
+    # A positive delta is a frame of the past.
+    offsets = [*range(radius, 0, -1), *range(-1, -radius - 1, -1)]
+    vectors = (core.mvu.Analyse(vectors_of, delta=offset, **analyse) for offset in offsets)
+    return [core.mvu.Compensate(clip, pixels_of, v, thsad=1_000_000, thscd1=16_320, thscd2=100) for v in vectors]
+
+
+# Methods
+
+
+def degrain(clip: Clip, thsad: int, blksize: int, blur: int) -> Clip:
+    """MVTools with a radius of 3: vectors of a blurred clip, pixels of the noisy one; integers only."""
+    integer = core.akarin.Expr(clip, "x 65535 *", vs.GRAY16)
+    vectors_of = core.mv.Super(blurred(integer, blur), pel=2)
+    block = {"blksize": blksize, "overlap": blksize // 2}
+    vectors = [
+        core.mv.Analyse(vectors_of, isb=backward, delta=delta, **block) for delta in (1, 2, 3) for backward in (1, 0)
+    ]
+    out = core.mv.Degrain3(integer, core.mv.Super(integer, pel=2, levels=1), *vectors, thsad=thsad, thscd1=16_320)
+    return core.akarin.Expr(out, "x 65535 /", vs.GRAYS)
+
+
+def nlmeans(clip: Clip, h: float, a: int, s: int, wmode: int) -> Clip:
+    """Non-local means over five frames, by the bisquare weights: Welsch's are not numbers where no patch is alike."""
+    return core.nlm_ispc.NLMeans(clip, d=2, a=a, s=s, h=h, wmode=wmode, wref=1.0)
+
+
+@cache
+def dft_window(radius: int, step: int, size: int = 16) -> tuple[list[float], list[float], float]:
+    """The defaults of dfttest: Hann's window in space, normalised for the overlap, a flat one in time.
+
+    Returns:
+        The window, its transform on the scale of 8 bits, and the power of white noise of unit variance under it.
+    """
+    hann = 0.5 - 0.5 * np.cos(2 * np.pi * (np.arange(size) + 0.5) / size)
+    overlapping = np.array([np.sum(hann[q % step :: step] ** 2) for q in range(size)])
+    space = hann / np.sqrt(overlapping)
+    shape = (2 * radius + 1, size, size)
+    window = (np.ones(shape) * np.outer(space, space) / math.sqrt(math.prod(shape))).ravel()
+    spectrum = core.dfttest2_cpu.RDFT((255 * window).tolist(), shape)
+    return window.tolist(), spectrum, float(np.sum(window**2))
+
+
+def dfttest(clip: Clip, sigma: float, step: int) -> Clip:
+    """Wiener filter of the spectrum of blocks, 7x16x16; sigma is the power of the noise, as in dfttest."""
+    window, spectrum, power = dft_window(3, step)
+    return core.dfttest2_cpu.DFTTest(
+        clip,
+        window,
+        sigma=[sigma * power] * (7 * 16 * 9),
+        sigma2=0,
+        pmin=0,
+        pmax=0,
+        filter_type=0,
+        radius=3,
+        block_size=16,
+        block_step=step,
+        window_freq=spectrum,
+    )
+
+
+def dfttest_moved(clip: Clip, sigma: float, step: int, **motion: Any) -> Clip:
+    """The same over seven frames that are moved onto the one in the middle."""
+    neighbours = compensated(clip, 3, **motion)
+    volume = core.std.Interleave([*neighbours[:3], clip, *neighbours[3:]])
+    return core.std.SelectEvery(dfttest(volume, sigma, step), 7, [3])
+
+
+def wnnm(clip: Clip, sigma: float, **params: int) -> Clip:
+    """Weighted nuclear norm minimisation of similar blocks in three frames."""
+    return core.vszip.WNNM(clip, sigma=[sigma], radius=1, **params)
+
+
+def ffmpeg_filter(clip: Clip, chain: str) -> Clip:
+    """FFmpeg's filters on raw video of 8 bits."""
+    # YUV, because FFmpeg's gray might be taken for another range on the way.
+    pixels = [np.clip(np.rint(picture), 0, 255).astype(np.uint8) for picture in pictures_of(clip)]
+    neutral = bytes([128]) * (clip.width * clip.height // 2)
+    raw = f"-f rawvideo -pix_fmt yuv420p -s {clip.width}x{clip.height}"
+    options = f"-v error -filter_threads {THREADS} {raw} -i - -vf {chain} {raw} -"
+    data = b"".join(picture.tobytes() + neutral for picture in pixels)
+    out = subprocess.run([ffmpeg.find(), *options.split()], check=True, input=data, stdout=subprocess.PIPE).stdout
+    frames = np.frombuffer(out, np.uint8).reshape(len(pixels), -1)[:, : clip.width * clip.height]
+    return clip_of(list(frames.reshape(len(pixels), clip.height, clip.width)))
+
+
+def ffmpeg_nlmeans(clip: Clip, s: float, p: int, r: int) -> Clip:
+    """Non-local means in the plane."""
+    return ffmpeg_filter(clip, f"nlmeans=s={s}:p={p}:r={r}:pc=1:rc=1")
+
+
+def hqdn3d(clip: Clip, luma_spatial: float, luma_tmp: float) -> Clip:
+    """Recursive means in space and time."""
+    return ffmpeg_filter(clip, f"hqdn3d=luma_spatial={luma_spatial}:luma_tmp={luma_tmp}")
+
+
+def ours(clip: Clip, sigma: float) -> Clip:
+    """Ours, told the noise and nothing else."""
+    if not hasattr(core.vdiff, "Diffuse3D"):
+        raise NotThereError("this build has no Diffuse3D")
+    return vs_vdiff.denoise(clip, sigma=sigma)
+
+
+def around(middle: float, ratio: float, steps: int) -> list[float]:
+    """A geometric series around its middle, in figures short enough to quote."""
+    return [float(f"{middle * ratio**n:.3g}") for n in range(-steps, steps + 1)]
+
+
+METHODS = (
+    Method("ours", ["vdiff", "mvu"], ours, lambda noise: {"sigma": [noise]}, ours=True),
+    Method(
+        "mv.Degrain3",
+        ["mv"],
+        degrain,
+        lambda noise: {
+            "thsad": [round(t) for t in around(60 * noise, 2**0.5, 5)],
+            "blksize": [8, 16],
+            "blur": [0, 1, 2, 4],
+        },
+    ),
+    Method(
+        "nlm_ispc",
+        ["nlm_ispc"],
+        nlmeans,
+        lambda noise: {"h": around(2.2 * noise, 1.12, 5), "a": [1, 2, 3, 4], "s": [1, 2, 3, 4], "wmode": [1, 2, 3]},
+    ),
+    Method(
+        "dfttest2",
+        ["dfttest2_cpu"],
+        dfttest,
+        lambda noise: {"sigma": around(2 * noise**2, 2**0.5, 4), "step": [2, 4, 8]},
+    ),
+    Method(
+        "dfttest2, moved",
+        ["dfttest2_cpu", "mvu"],
+        dfttest_moved,
+        lambda noise: {"sigma": around(2 * noise**2, 2**0.5, 4), "step": [2, 4, 8]},
+        fixed=MOTION,
+    ),
+    Method(
+        "ffmpeg nlmeans",
+        ["ffmpeg"],
+        ffmpeg_nlmeans,
+        lambda noise: {
+            "s": [s for s in around(0.6 * noise, 1.2, 7) if 1 <= s <= 30],
+            "p": [3, 5, 7],
+            "r": [5, 7, 9, 11, 15, 21],
+        },
+    ),
+    Method(
+        "ffmpeg hqdn3d",
+        ["ffmpeg"],
+        hqdn3d,
+        lambda noise: {"luma_spatial": around(0.8 * noise, 1.3, 8), "luma_tmp": around(noise, 1.3, 8)},
+    ),
+    Method("WNNM", ["vszip"], wnnm, lambda noise: {"sigma": around(noise, 1.1, 4)}),
+)
+
+
+def versions(needs: Iterable[str]) -> str:
+    """The versions of plugins and of FFmpeg."""
+
+    def version(name: str) -> str:
+        if name == "ffmpeg":
+            out = subprocess.run([ffmpeg.find(), "-version"], check=True, stdout=subprocess.PIPE, text=True).stdout
+            return out.split()[2]
+        if not hasattr(core, name):
+            raise NotThereError(f"there is no plugin {name}")
+        number = getattr(core, name).version
+        return f"{number.major}.{number.minor}"
+
+    return ", ".join(f"{name} {version(name)}" for name in needs)
+
+
+# Measurement
+
+
+@dataclass
+class Bench:
+    """Measures, and remembers what it measured.
+
+    Attributes:
+        file: Where the figures are kept, if anywhere.
+        known: All figures by what they depend on.
+    """
+
+    file: Path | None
+    known: dict[str, Measured] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Reads what is known."""
+        if self.file and self.file.exists():
+            measured = [Measured(**record) for record in json.loads(self.file.read_text(encoding="utf-8"))]
+            self.known = {m.key(m.method, m.clip, m.sigma, m.params, m.versions): m for m in measured}
+
+    def measure(self, method: Method, name: str, sigma: float, params: Params) -> Measured:
+        """One method with one set of parameters."""
+        about = (method.name, label(name), sigma, params, versions(method.needs))
+        key = Measured.key(*about)
+        if key not in self.known:
+            start = time.perf_counter()
+            out = pictures_of(method.denoise(noisy(name, sigma), **params))
+            seconds = time.perf_counter() - start
+            figures = [(psnr(x, y), ssim(name, n, y)) for n, (x, y) in enumerate(zip(clean(name), out, strict=True))]
+            decibels, similarity = (round(float(figure), 4) for figure in np.mean(figures, axis=0))
+            self.known[key] = Measured(*about, decibels, similarity, round(seconds, 2))
+            print(f"  {method.name}, {name}, {sigma:g}: {params} {decibels:.2f}", file=sys.stderr, flush=True)
+            self.write()
+        return self.known[key]
+
+    def write(self) -> None:
+        """Keeps what is known, but for ours."""
+        if self.file:
+            lasting = {method.name for method in METHODS if not method.ours}
+            self.file.parent.mkdir(parents=True, exist_ok=True)
+            records = [json.dumps(vars(m)) for m in self.known.values() if m.method in lasting]
+            self.file.write_text("[\n" + ",\n".join(records) + "\n]\n", encoding="utf-8")
+
+    def tuned(self, method: Method, name: str, sigma: float) -> tuple[Measured, bool]:
+        """The best figures, and whether the strength stands at the edge of its grid."""
+        grid = method.grid(sigma)
+        at = {axis: len(values) // 2 for axis, values in grid.items()}
+
+        def value(at: dict[str, int]) -> Measured:
+            return self.measure(method, name, sigma, {**{a: grid[a][i] for a, i in at.items()}, **method.fixed})
+
+        best, before = value(at), None
+        while best is not before:
+            before = best
+            for axis in grid:
+                for step in (1, -1):
+                    while 0 <= at[axis] + step < len(grid[axis]):
+                        there = {**at, axis: at[axis] + step}
+                        if not (found := value(there)).psnr > best.psnr:
+                            break
+                        best, at = found, there
+        strength = next(iter(grid))
+        return best, len(grid[strength]) > 1 and at[strength] in (0, len(grid[strength]) - 1)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measures the methods asked for, prints a table in Markdown."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--clips", nargs="+", choices=CLIPS, default=list(CLIPS), metavar="CLIP")
+    parser.add_argument("--sigmas", nargs="+", type=float, default=SIGMAS, metavar="SIGMA")
+    names = [method.name for method in METHODS]
+    parser.add_argument("--methods", nargs="+", choices=names, default=names, metavar="METHOD", help=", ".join(names))
+    parser.add_argument("--json", type=Path, metavar="FILE", help="all figures of this run's methods")
+    parser.add_argument("--cache", type=Path, metavar="FILE", help="figures of peers that need not be measured again")
+    options = parser.parse_args(arguments)
+    core.num_threads = THREADS
+    bench = Bench(options.cache)
+    print("| method | clip, frames | noise | PSNR, dB | SSIM | best parameters |")
+    print("|---|---|---|---|---|---|")
+    results, missing = [], {}
+    for method in (method for method in METHODS if method.name in options.methods):
+        try:
+            for name in options.clips:
+                for sigma in options.sigmas:
+                    best, edge = bench.tuned(method, name, sigma)
+                    results.append(best)
+                    params = ", ".join(f"{key}={value}" for key, value in best.params.items())
+                    start = f"| {best.method} | {best.clip} | {sigma:g} | {best.psnr:.2f} | {best.ssim:.4f} |"
+                    print(f"{start} {params}{' (edge of the grid)' * edge} |", flush=True)
+        except (NotThereError, CommandError) as reason:
+            missing[method.name] = str(reason)
+            print(f"| {method.name} | | | not measured: {reason} | | |", flush=True)
+    if options.json:
+        measured = [vars(m) for m in bench.known.values() if m.method in options.methods]
+        report = {"best": [vars(m) for m in results], "missing": missing, "measured": measured}
+        options.json.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
