@@ -334,7 +334,14 @@ METHODS = (
         hqdn3d,
         lambda noise: {"luma_spatial": around(0.8 * noise, 1.3, 8), "luma_tmp": around(noise, 1.3, 8)},
     ),
-    Method("WNNM", ["vszip"], wnnm, lambda noise: {"sigma": around(noise, 1.1, 4)}),
+    Method(
+        "WNNM",
+        ["vszip"],
+        wnnm,
+        # Its own scale: at the noise's true deviation it leaves most of it.
+        lambda noise: {"sigma": around(1.8 * noise, 1.12, 5), "group_size": [8, 16, 24, 32], "residual": [1, 0]},
+        fixed={"block_step": 4},
+    ),
 )
 
 

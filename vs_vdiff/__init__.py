@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from vs_vdiff.arrays import from_numpy, to_numpy
+    from vs_vdiff.denoising import MotionError, denoise
     from vs_vdiff.kernels import Kernel, KernelError, diffuse, kernel
     from vs_vdiff.key_frames import format_keyframes, keyframes, write_keyframes
     from vs_vdiff.plugin import PluginNotFoundError, load
@@ -17,8 +18,10 @@ if TYPE_CHECKING:
 __all__ = [
     "Kernel",
     "KernelError",
+    "MotionError",
     "PluginNotFoundError",
     "__version__",
+    "denoise",
     "diffuse",
     "format_keyframes",
     "from_numpy",
@@ -30,6 +33,7 @@ __all__ = [
 ]
 MODULES = {
     "arrays": ("from_numpy", "to_numpy"),
+    "denoising": ("MotionError", "denoise"),
     "kernels": ("Kernel", "KernelError", "diffuse", "kernel"),
     "key_frames": ("format_keyframes", "keyframes", "write_keyframes"),
     "plugin": ("PluginNotFoundError", "load"),

@@ -1,0 +1,139 @@
+"""Denoising: `Diffuse3D` along motion vectors."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import vapoursynth as vs
+
+from vs_vdiff import plugin
+
+__all__ = ["MotionError", "denoise"]
+
+BLOCK = 16
+"""Side of the blocks whose motion is looked for; they overlap by half. Smaller ones follow the noise."""
+BLUR = 1.5
+"""Standard deviation of the blur under which motion is looked for, in pixels."""
+
+class MotionError(ImportError):
+    """There is no plugin that finds motion."""
+
+
+def denoise(clip: vs.VideoNode, strength: float = 1.0, radius: int = 3, motion: bool = True) -> vs.VideoNode:
+    """Remove noise with `Diffuse3D`: along motion, not across cuts, as much as the noise of each frame asks for.
+
+    Args:
+        clip: Any format that vdiff takes.
+        strength: What the contrasts found from the noise are multiplied by, 0.01 to 100.
+        radius: Frames before and after each that take part, 0 to 7.
+        motion: Whether these are compensated for motion, by MVUtensils (`mvu`) or else MVTools (`mv`). Where they are
+            not, only what stands still is averaged in time. Pictures smaller than two blocks, 32 pixels, never are.
+
+    Returns:
+        A clip with the format, length and properties of the given one, and `VdiffSigma`.
+
+    Raises:
+        MotionError: Neither plugin is installed, and `motion` is on.
+        vapoursynth.Error: An argument is out of range; the message says which one.
+    """
+    plugin.load()
+    core = vs.core
+    given = {}
+    if motion and radius > 0 and min(clip.width, clip.height) >= 2 * BLOCK:
+        core.vdiff.Diffuse3D(clip, radius=radius, strength=strength)  # refuses before anything is built
+        given["neighbours"] = list(find_motion().neighbours(clip, radius))
+    # Cuts are looked for here, lest someone's frames of other scenes are mixed for want of a filter before this one.
+    cut = core.vdiff.SceneDetect(clip)
+    filtered = core.vdiff.Diffuse3D(cut, radius=radius, strength=strength, **given)
+    restored = core.std.CopyFrameProps(filtered, clip)
+    return core.std.CopyFrameProps(restored, filtered, props=["VdiffSigma"])
+
+
+@dataclass(frozen=True)
+class Motion:
+    """A plugin that finds motion, by blocks of half a pixel's precision, and moves pictures along it.
+
+    Attributes:
+        takes_float: Whether its clips may be single float.
+        move: Moves the frames `offset` later (negative: earlier) of each of the clips in the list to where the frames
+            of the first argument are; motion is looked for in that one.
+    """
+
+    takes_float: bool
+    move: Callable[[vs.VideoNode, list[vs.VideoNode], int], list[vs.VideoNode]]
+
+    def takes(self, clip: vs.VideoNode) -> vs.VideoNode:
+        """The clip in the nearest format that the plugin takes."""
+        is_float = clip.format.sample_type == vs.FLOAT and self.takes_float
+        wide = clip.format.subsampling_w > 1 or clip.format.subsampling_h > 1
+        taken = clip.format.replace(
+            sample_type=vs.FLOAT if is_float else vs.INTEGER,
+            bits_per_sample=32 if is_float else min(16, clip.format.bits_per_sample),
+            **({"subsampling_w": 0, "subsampling_h": 0} if wide else {}),
+        )
+        return vs.core.resize.Bicubic(clip, format=taken.id)
+
+    def neighbours(self, clip: vs.VideoNode, radius: int) -> Iterator[vs.VideoNode]:
+        """The clips that stand in for the frames around each, from the earliest."""
+        core = vs.core
+        is_rgb = clip.format.color_family == vs.RGB
+        if is_rgb:
+            luma = core.resize.Bicubic(clip, format=clip.format.replace(color_family=vs.GRAY).id, matrix=vs.MATRIX_BT709)
+            parts = [self.takes(plane) for plane in core.std.SplitPlanes(clip)]
+            seen = self.takes(luma)
+        else:
+            parts = [self.takes(clip)]
+            seen = parts[0]
+        blurred = core.vdiff.Diffuse(seen, time=0.5 * BLUR**2, diffusivity="linear")
+        for offset in [*range(-radius, 0), *range(1, radius + 1)]:
+            moved = self.move(blurred, parts, offset)
+            if is_rgb:
+                planes = [core.resize.Bicubic(plane, format=core.std.SplitPlanes(clip)[0].format.id) for plane in moved]
+                yield core.std.ShufflePlanes(planes, [0, 0, 0], vs.RGB)
+            else:
+                yield core.resize.Bicubic(moved[0], format=clip.format.id)
+
+
+def move_by_mvutensils(seen: vs.VideoNode, clips: list[vs.VideoNode], offset: int) -> list[vs.VideoNode]:
+    """With thresholds that let every block through: what does not fit is for `Diffuse3D` to see."""
+    mvu = vs.core.mvu
+    blocks = {"blksize": BLOCK, "overlap": BLOCK // 2}
+    vectors = mvu.Analyse(mvu.Super(seen, pel=2, **blocks), chroma=0, satd=1, delta=offset, **blocks)
+    return [
+        mvu.Compensate(clip, mvu.Super(clip, pel=2, **blocks), vectors, thsad=10**6, thscd1=16320, thscd2=100)
+        for clip in clips
+    ]
+
+
+def move_by_mvtools(seen: vs.VideoNode, clips: list[vs.VideoNode], offset: int) -> list[vs.VideoNode]:
+    """The same with the older plugin."""
+    mv = vs.core.mv
+    vectors = mv.Analyse(
+        mv.Super(seen, pel=2),
+        blksize=BLOCK,
+        overlap=BLOCK // 2,
+        chroma=0,
+        isb=offset > 0,
+        delta=abs(offset),
+    )
+    return [
+        mv.Compensate(clip, mv.Super(clip, pel=2), vectors, thsad=16320, thscd1=16320, thscd2=255) for clip in clips
+    ]
+
+
+MOTION = {"mvu": Motion(True, move_by_mvutensils), "mv": Motion(False, move_by_mvtools)}
+"""By the plugin's namespace, the better one first."""
+
+
+def find_motion() -> Motion:
+    """Choose the plugin that compensates.
+
+    Raises:
+        MotionError: There is none.
+    """
+    for namespace, motion in MOTION.items():
+        if hasattr(vs.core, namespace):
+            return motion
+    raise MotionError(
+        "denoise needs a plugin that finds motion: pip install vapoursynth-mvutensils, "
+        "or do without (motion=False), which averages only what stands still"
+    )
