@@ -13,8 +13,10 @@ from own import Compile, Own, PerPlane, lighten
 from reference import Real, Samples
 from reference import decay as decay_reference
 from reference.changemap import changemap
-from reference.diffblend import diffblend, lagged
+from reference.diffblend import diffblend, lagged, scene_of
 from reference.diffuse import Steering, automatic_contrast, chosen, diffuse_planes, elementary_steps, speed
+from reference.diffuse3d import SMALLEST_CONTRAST, diffuse3d
+from reference.diffuse3d import noise as noise_of
 from reference.extrapolate import extrapolate
 from reference.kernel import lighten as lighten_reference
 from reference.morphology import dilate, erode
@@ -119,6 +121,18 @@ class Mirrored:
         return f"mirrored{self.name}"
 
 
+@dataclass(frozen=True)
+class StandIns:
+    """Two clips in the place of the frames before and after each: the clip itself, mirrored either way."""
+
+    def __call__(self, clip: Any) -> list[Any]:
+        """The clips."""
+        return [vs.core.std.FlipHorizontal(clip), vs.core.std.FlipVertical(clip)]
+
+    def __repr__(self) -> str:
+        return "mirrored"
+
+
 def in_format(clip: Any, name: str) -> Any:
     """The clip converted to another format; families are converted as BT.709."""
     to = vs.core.get_video_format(getattr(vs, name))
@@ -205,6 +219,40 @@ def diffuse_noise(args: Args) -> float:
     noise *= {"exp": 2.0, "weickert": 4.0, "tukey": 2.0}.get(name, 1.0)
     noise *= 4.0 if steered else 1.0
     return noise * (4.0 if 0.0 in np.atleast_1d(args.get("k", 8.0)) else 1.0)
+
+
+def diffuse3d_clip(x: Real, samples: Samples, plane: int, starts: Collection[int], args: Args) -> tuple[Real, float]:
+    """`Diffuse3D`, by the frames around or the clips that stand in for them, within the scene.
+
+    Each step may be off by four ulps. Just beyond `kt`, g falls so steeply that an ulp of s^2 moves it by 1/SLOPE of
+    them; a difference of two frames is what that acts on, and half of it at most.
+    """
+    cuts = starts if args.get("scenechange", 1) else ()
+    clips = [np.stack([f[plane] for f in read(c)]) for c in make_stand_ins(args)]
+    radius = len(clips) // 2 if clips else args.get("radius", 2)
+    given = {key: args[key] for key in ("time", "weight", "rho", "steps") if key in args}
+    pictures = []
+    for n, middle in enumerate(x):
+        first, last = scene_of(n, len(x), cuts)
+        near = [m for m in range(max(first, n - radius), min(last, n + radius) + 1) if m != n]
+        if clips:
+            around = {m: clips[m - n + radius - (m > n)][n].astype(np.float64) for m in near}
+        else:
+            around = {m: x[m] for m in near}
+        sigma = noise_of(middle, [around[m] for m in near if abs(m - n) == 1], fresh=not clips)
+        contrasts = {}
+        for name, factor in (("k", 1.0), ("kt", 1.5)):
+            value = of_plane(args.get(name, 0.0), plane) * samples.unit
+            least = SMALLEST_CONTRAST * samples.unit
+            contrasts[name] = value or max(factor * args.get("strength", 1.0) * sigma, least)
+        pictures.append(diffuse3d(middle, list(around.values()), **contrasts, **given).middle)
+    steps = args.get("steps", 0) or 4.0 * args.get("time", 1.0)
+    return np.stack(pictures), (2.0**-21 * steps + 2.0**-18) * span(x, samples)
+
+
+def make_stand_ins(args: Args) -> list[Any]:
+    """The clips of the argument `neighbours`."""
+    return args["neighbours"](make_clip(*args["clip"])) if "neighbours" in args else []
 
 
 def diffblend_clip(x: Real, samples: Samples, plane: int, starts: Collection[int], args: Args) -> tuple[Real, float]:
@@ -346,6 +394,24 @@ FILTERS: dict[str, tuple[Reference, list[dict[str, Any]]]] = {
             {"time": 2.0, "k": 50.0, "diffusivity": "tukey", "scheme": "fed", "steps": 2, "presmooth": 1.2},
             {"time": 2.5, "k": 60.0, "scheme": "fed", "steps": 2, "presmooth": 0.7, "coupled": 1},
             {"time": 2.0, "k": [0.0, 25.0], "scheme": "aos", "steps": 2, "guide": Mirrored()},
+        ],
+    ),
+    "Diffuse3D": (
+        diffuse3d_clip,
+        [
+            {"k": 20.0, "kt": 90.0},
+            {
+                "radius": 3,
+                "time": 1.6,
+                "k": [40.0, 15.0, 60.0],
+                "kt": [120.0, 30.0],
+                "weight": 2.5,
+                "rho": 1.2,
+                "steps": 9,
+            },
+            {"radius": 1, "k": 25.0, "kt": 50.0, "rho": 0.0},
+            {"strength": 0.8, "rho": 4.5},
+            {"neighbours": StandIns(), "k": [20.0, 0.0], "kt": [90.0, 0.0]},
         ],
     ),
     "TensorDiffuse": (

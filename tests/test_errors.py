@@ -56,6 +56,10 @@ def assert_out_of_range(name: str, argument: str, low: float, high: float, value
 NUMBERS: list[tuple[str, str, float, float, Args]] = [
     ("Diffuse", "time", 0, 10000, {}),
     ("Diffuse", "presmooth", 0, 100, {}),
+    ("Diffuse3D", "time", 0, 16, {}),
+    ("Diffuse3D", "weight", 0, 1000, {}),
+    ("Diffuse3D", "rho", 0, 10, {}),
+    ("Diffuse3D", "strength", 0.01, 100, {}),
     ("TensorDiffuse", "time", 0, 10000, {}),
     ("TensorDiffuse", "sigma", 0, 100, {}),
     ("TensorDiffuse", "rho", 0, 100, {}),
@@ -91,23 +95,29 @@ def test_ends_of_the_range_are_allowed(
         assert call(name, **{argument: value}, **others).num_frames == 3
 
 
-@pytest.mark.parametrize("name", ["Diffuse", "TensorDiffuse"])
-def test_contrast_out_of_range(core: Any, name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "argument"), [("Diffuse", "k"), ("Diffuse3D", "k"), ("Diffuse3D", "kt"), ("TensorDiffuse", "k")]
+)
+def test_contrast_out_of_range(core: Any, name: str, argument: str) -> None:
     """Zero is allowed beside the range: the contrast chosen from the picture."""
     for value in (-1e30, -1.0, -0.001, 1e-30, 0.0009, 10001.0, 1e30, math.nan, math.inf, -math.inf):
         with pytest.raises(vs.Error) as raised:
-            call(name, k=value)
-        message = re.fullmatch(name + r": k must be .*\b0\.001\.\.\.10000\b.*, got (\S+)\.", str(raised.value))
+            call(name, **{argument: value})
+        message = re.fullmatch(
+            rf"{name}: {argument}" + r" must be .*\b0\.001\.\.\.10000\b.*, got (\S+)\.", str(raised.value)
+        )
         assert message, str(raised.value)
         assert float(message[1]) == pytest.approx(value, rel=1e-5, nan_ok=True)
     for allowed in (0.0, 0.001, 10000.0, [8.0, 0.0], [0.0, 8.0, 0.0]):
-        assert call(name, k=allowed).num_frames == 3
+        assert call(name, **{argument: allowed}).num_frames == 3
 
 
 @pytest.mark.parametrize(
     ("name", "argument"),
     [
         ("Diffuse", "k"),
+        ("Diffuse3D", "k"),
+        ("Diffuse3D", "kt"),
         ("TensorDiffuse", "k"),
         ("DiffBlend", "alpha"),
         ("DiffBlend", "threshold"),
@@ -140,6 +150,8 @@ INTEGERS = [
     ("DiffBlend", "lag", -100, 100, [101, -101, 2**31, 2**32 + 1, -(2**63)]),
     ("ChangeMap", "lag", -100, 100, [101, -101, 2**31, 2**32 + 1, -(2**63)]),
     ("Extrapolate", "length", 0, 2**31 - 4, [-1, 2**31 - 3, 2**31, 2**32 + 1, -(2**63)]),
+    ("Diffuse3D", "radius", 0, 7, [-1, 8, 2**32 + 1, -(2**63)]),
+    ("Diffuse3D", "steps", 0, 64, [-1, 65, 2**32 + 5]),
     ("TensorDiffuse", "steps", 0, 100000, [-1, 100001, 2**32 + 5]),
     ("Diffuse", "steps", 0, 100000, [-1, -(2**32) + 5, 2**32 + 5, 2**62]),
     ("Dilate", "radius", 0, 10000, [-1, 10001, 2**32 + 1, -(2**63)]),
@@ -195,6 +207,48 @@ def test_unstable_steps(core: Any, diffusivity: str, time: float) -> None:
     assert_refused(said, "Diffuse", **args, steps=min(enough - 1, most))
     if enough <= most:
         assert call("Diffuse", **args, steps=enough).num_frames == 3
+
+
+@pytest.mark.parametrize("time", [0.26, 1.0, 7.7, 16.0])
+def test_unstable_steps_of_diffuse3d(core: Any, time: float) -> None:
+    enough = math.ceil(4 * time)
+    assert_refused(
+        rf"steps must be at least {enough} .* got {enough - 1}: .*", "Diffuse3D", time=time, steps=enough - 1
+    )
+    assert call("Diffuse3D", time=time, steps=enough).num_frames == 3
+
+
+@pytest.mark.parametrize("count", [1, 3, 15, 16, 1000])
+def test_number_of_neighbours(core: Any, count: int) -> None:
+    assert_refused(rf"neighbours must be .*\b14\b.*, got {count}\.", "Diffuse3D", neighbours=[clip_of()] * count)
+
+
+def test_neighbours_and_radius(core: Any) -> None:
+    pattern = r"radius must be half the number of neighbours, 2, got 3: .*"
+    assert_refused(pattern, "Diffuse3D", neighbours=[clip_of()] * 4, radius=3)
+    for count in (2, 4, 14):
+        assert call("Diffuse3D", neighbours=[clip_of()] * count).num_frames == 3
+    assert call("Diffuse3D", neighbours=[clip_of()] * 4, radius=2).num_frames == 3
+
+
+@pytest.mark.parametrize("at", [0, 3])
+@pytest.mark.parametrize(
+    "other",
+    [("YUV444P8", 16, 18), ("YUV444P16", 16, 16), ("GRAY8", 16, 16), ("RGB24", 16, 16), ("GRAY32", 16, 16)],
+    ids=str,
+)
+def test_neighbours_must_match(core: Any, other: tuple[str, int, int], at: int) -> None:
+    clips = [clip_of()] * 4
+    clips[at] = clip_of(*other)
+    assert_refused(
+        r"neighbours must (have the format and size of clip|be constant format).*", "Diffuse3D", neighbours=clips
+    )
+
+
+def test_neighbours_must_be_as_long(core: Any) -> None:
+    clips = [clip_of(), clip_of(length=2)]
+    assert_refused(r"neighbours must be as long as clip, 3 frames, got 2\.", "Diffuse3D", neighbours=clips)
+    assert call("Diffuse3D", neighbours=[clip_of(length=4)] * 2).num_frames == 3
 
 
 @pytest.mark.parametrize("diffusivity", [d for d in (None, *DIFFUSIVITIES) if d != "linear"])
@@ -302,5 +356,6 @@ def test_parameters_that_may_ask_for_much_do_not_allocate(core: Any) -> None:
     call("DiffBlend", lag=-100)
     call("Extrapolate", length=2**31 - 4)
     call("Diffuse", time=10000)
+    call("Diffuse3D", radius=7, time=16, steps=64, rho=10)
     call("Dilate", radius=10000, shape="disc")
     assert core.used_cache_size == before

@@ -14,6 +14,8 @@ from support import Video, assert_same, cached, make_clip, random_frames, read
 SUBSETS = list(chain.from_iterable(combinations(range(3), size) for size in range(1, 4)))
 ARRAYS = [
     ("Diffuse", "k", {"time": 1.5, "scheme": "explicit"}, [[3.0, 30.0, 200.0], [60.0, 4.0], [11.0]]),
+    ("Diffuse3D", "k", {"kt": 50.0}, [[3.0, 30.0, 200.0], [60.0, 4.0], [11.0]]),
+    ("Diffuse3D", "kt", {"k": 10.0}, [[20.0, 60.0, 200.0], [100.0, 30.0], [50.0]]),
     ("TensorDiffuse", "k", {"time": 1.0}, [[3.0, 30.0, 200.0], [60.0, 4.0], [11.0]]),
     ("DiffBlend", "alpha", {}, [[-0.7, 0.2, 2.0], [1.0, -1.0], [0.3]]),
     ("DiffBlend", "threshold", {"alpha": 1.0}, [[0.0, 9.0, 40.0], [22.0, 5.0], [13.0]]),

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 import vapoursynth as vs
 
-from cases import CASES, FILTERS, MARKERS, Case, Mirrored
+from cases import CASES, FILTERS, MARKERS, Case, Mirrored, StandIns
 from own import Compile, PerPlane, lighten
 from reference.diffuse import DIFFUSIVITIES, speed
 from support import FORMATS, SIZES, Frames, Video, assert_same, frames_of, make_clip, planes_of, random_frames
@@ -153,6 +153,23 @@ def diffuse_arguments(rng: np.random.Generator) -> dict[str, Any]:
     }
 
 
+def diffuse3d_arguments(rng: np.random.Generator) -> dict[str, Any]:
+    """Random valid arguments of Diffuse3D."""
+    time = float(rng.uniform(0.0, 4.0))
+    contrasts = {key: [float(10.0 ** rng.uniform(-1, 3)) for _ in range(3)] for key in ("k", "kt")}
+    around: dict[str, Any] = {"neighbours": StandIns()} if rng.uniform() < 0.3 else {"radius": int(rng.integers(0, 8))}
+    return {
+        "time": time,
+        **{key: values for key, values in contrasts.items() if rng.uniform() < 0.6},
+        **around,
+        "weight": float(rng.choice([0.0, 10.0 ** rng.uniform(-2, 3)])),
+        "rho": float(rng.choice([0.0, rng.uniform(0.0, 10.0)])),
+        "steps": int(rng.choice([0, np.ceil(4 * time) + rng.integers(0, 9)])),
+        "strength": float(rng.uniform(0.3, 3.0)),
+        "scenechange": int(rng.integers(0, 2)),
+    }
+
+
 def tensordiffuse_arguments(rng: np.random.Generator) -> dict[str, Any]:
     """Random valid arguments of TensorDiffuse."""
     return {
@@ -227,6 +244,7 @@ def kernel_arguments(rng: np.random.Generator) -> dict[str, Any]:
 
 ARGUMENTS: dict[str, Callable[[np.random.Generator], dict[str, Any]]] = {
     "Diffuse": diffuse_arguments,
+    "Diffuse3D": diffuse3d_arguments,
     "TensorDiffuse": tensordiffuse_arguments,
     "Shock": shock_arguments,
     "DiffBlend": diffblend_arguments,

@@ -95,7 +95,7 @@ cdef inline void end_mean(row u, row f2, crow total, crow weights, crow squares,
     cdef int x
     cdef float share
     for x in range(n):  # hot
-        share = 1 / weights[x]
+        share = <float>1 / weights[x]
         u[x] = total[x] * share
         f2[x] = squares[x] * (share * share)
 
@@ -125,9 +125,9 @@ cdef inline void edge_fluxes(
     for x in range(n):  # hot
         a = k2_across[x] + minf(s2_across[x], <float>1e18)
         b = k2_below[x] + minf(s2_below[x], <float>1e18)
-        share = 1 / (a * b)
-        across[x] = k2_across[x] * (u[x + 1] - u[x]) * (b * share)
-        below[x] = k2_below[x] * (next_u[x] - u[x]) * (a * share)
+        share = <float>1 / (a * b)
+        across[x] = (k2_across[x] * (b * share)) * (u[x + 1] - u[x])
+        below[x] = (k2_below[x] * (a * share)) * (next_u[x] - u[x])
 
 
 cdef inline void euler_row(row dst, crow u, crow across, crow below, crow above, int n, float tau) noexcept nogil:

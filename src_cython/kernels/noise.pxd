@@ -31,10 +31,10 @@ cdef inline void squared_second_difference(row s2, crow a, crow b, crow c, int n
     cdef int x
     cdef float left, centre, right, d
     for x in range(n):  # hot
-        left = a[x] - 2 * b[x] + c[x]
-        centre = a[x + 1] - 2 * b[x + 1] + c[x + 1]
-        right = a[x + 2] - 2 * b[x + 2] + c[x + 2]
-        d = (left - 2 * centre + right) * <float>0.166666667
+        left = (a[x] + c[x]) - <float>2 * b[x]
+        centre = (a[x + 1] + c[x + 1]) - <float>2 * b[x + 1]
+        right = (a[x + 2] + c[x + 2]) - <float>2 * b[x + 2]
+        d = ((left + right) - <float>2 * centre) * <float>0.166666667
         s2[x] = d * d
 
 

@@ -1,7 +1,7 @@
 """Diffusion of a frame with those around it, in time and then in space, in float64.
 
 In time, one implicit Euler step of the graph that joins each neighbour to the frame in the middle: the linear system
-`(I + W L) u = x` is solved for all frames of the volume at once (`coupled`). In space, Perona and Malik's explicit
+`(I + W L) u = x` is solved for all frames of the volume at once (`propagator`). In space, Perona and Malik's explicit
 scheme (IEEE TPAMI 12(7), 1990) with the rational diffusivity. What steers both are squared differences averaged over a
 neighbourhood (`window_mean`), in the spirit of Catte, Lions, Morel, Coll, SIAM J. Numer. Anal. 29, 1992. The noise is
 told from the second difference along both axes of Immerkaer, CVIU 64(2), 1996, by its median.
@@ -76,30 +76,22 @@ def space_radius(rho: float) -> int:
 
 
 def time_diffusivity(middle: Real, other: Real, kt: float, rho: float) -> Real:
-    """g of the edge between two frames, at each pixel."""
+    """G of the edge between two frames, at each pixel."""
     radius = time_radius(rho)
     s2 = window_mean(mirrored((other - middle) ** 2, radius), window(rho, radius))
     return 1.0 / (1.0 + np.maximum(s2 - kt**2, 0.0) / (SLOPE * kt**2))
 
 
-def coupled(frames: Sequence[Real], g: Sequence[Real], coupling: float) -> Real:
-    """Solve (I + coupling * L) u = x at each pixel; frame 0 is joined to frame i with conductance g[i-1]."""
-    x = np.stack(frames)
-    n = len(frames)
-    matrix = np.zeros((*x.shape[1:], n, n))
+def propagator(g: Sequence[Real], coupling: float) -> Real:
+    """(I + coupling * L)^-1 at each pixel, shape (h, w, n, n); frame 0 is joined to frame i with conductance g[i-1]."""
+    n = 1 + len(g)
+    matrix = np.zeros((*g[0].shape, n, n))
     matrix[..., range(n), range(n)] = 1.0
     for i, each in enumerate(g, start=1):
         for a, b in ((0, i), (i, 0)):
             matrix[..., a, a] += coupling * each
             matrix[..., a, b] -= coupling * each
-    return np.moveaxis(np.linalg.solve(matrix, np.moveaxis(x, 0, -1)[..., None])[..., 0], -1, 0)
-
-
-def variance_left(frames: Sequence[Real], g: Sequence[Real], coupling: float) -> Real:
-    """The sum of the squared weights that the frames have in the middle one, from the inverse matrix."""
-    ones = np.ones(frames[0].shape)
-    units = [[ones if i == j else 0.0 * ones for i in range(len(frames))] for j in range(len(frames))]
-    return np.asarray(sum(coupled(unit, g, coupling)[0] ** 2 for unit in units))
+    return np.linalg.inv(matrix)
 
 
 def space_step(u: Real, variance: Real, tau: float, k: float, rho: float) -> Real:
@@ -146,10 +138,12 @@ def diffuse3d(
         steps: In space; 0: the fewest that are stable.
     """
     frames = [middle, *around]
-    coupling = weight * time
-    g = [time_diffusivity(middle, other, kt, rho) for other in around]
-    after = coupled(frames, g, coupling)
-    variance = variance_left(frames, g, coupling)
+    if around:
+        inverse = propagator([time_diffusivity(middle, other, kt, rho) for other in around], weight * time)
+        after = np.einsum("yxij,jyx->iyx", inverse, np.stack(frames))
+        variance = (inverse[..., 0, :] ** 2).sum(axis=-1)
+    else:
+        after, variance = np.stack(frames), np.ones_like(middle)
     steps = steps or max(1, math.ceil(4.0 * time))
     u = after[0]
     for _ in range(steps):
