@@ -347,8 +347,9 @@ def test_frames_are_asked_for_once_each(core: Any, rng: np.random.Generator) -> 
 
 
 def test_ghosts_fade_with_the_difference(core: Any) -> None:
-    """An object that is in one frame only: neither it nor its absence is mixed into another frame,
-    but for a fiftieth where the window at its corners holds little of it.
+    """An object that is in one frame only: neither it nor its absence is mixed into another frame.
+
+    But for a fiftieth, where the window at its corners holds little of it.
     """
     still = np.full((40, 40), 100.0)
     thing = still.copy()
@@ -378,9 +379,9 @@ def test_huge_values(core: Any, rng: np.random.Generator, size: float) -> None:
     frames = moving(rng, 3)
     for frame in frames:
         frame[10:20, 10:20] = size * rng.uniform(-1.0, 1.0, (10, 10))
-    for args in ({"k": 9.0, "kt": 12.0}, {}, {"k": UNLIMITED, "kt": UNLIMITED, "rho": 0.0}):
-        for out in filtered(frames, **args):
-            assert np.isfinite(out).all()
+    arguments: list[dict[str, Any]] = [{"k": 9.0, "kt": 12.0}, {}, {"k": UNLIMITED, "kt": UNLIMITED, "rho": 0.0}]
+    for args in arguments:
+        assert all(np.isfinite(out).all() for out in filtered(frames, **args))
 
 
 # Noise.
