@@ -38,9 +38,10 @@ from command_support import (
     vdiff,
     wait_for,
 )
-from vs_vdiff import ffmpeg, interrupt, plugin
+from vs_vdiff import denoise, ffmpeg, interrupt, plugin
 from vs_vdiff.errors import CommandError
 from vs_vdiff.output import Output
+from vs_vdiff.presets import PRESETS
 
 CHAIN = "diffuse=time=4:k=6,decay=mode=max:halflife=5,diffblend=alpha=0.4"
 FAST = ("--", "-preset", "ultrafast")
@@ -110,6 +111,22 @@ def test_result_equals_vapoursynth(folder: Path) -> None:
     run("in.mp4", "out.mkv", "--vf", "diffuse=time=2:k=9|5", "--", "-c:v", "ffv1", folder=folder)
     expected = decode(folder / "in.mp4").vdiff.Diffuse(time=2, k=[9, 5])
     assert same(decode(folder / "out.mkv"), expected)
+
+
+def test_preset(folder: Path) -> None:
+    """Frame for frame what its function gives in a script."""
+    run("in.mp4", "out.mkv", "--preset", "denoise", "--", "-c:v", "ffv1", folder=folder)
+    source = decode(folder / "in.mp4")
+    assert same(decode(folder / "out.mkv"), denoise(source))
+    assert not same(decode(folder / "out.mkv"), source)
+
+
+def test_preset_comes_before_the_chain(folder: Path) -> None:
+    options = ("--vf", "std.Crop=left=40:right=80", "--preset", "denoise", "--", "-c:v", "ffv1")
+    run("in.mp4", "out.mkv", *options, folder=folder)
+    source = decode(folder / "in.mp4")
+    assert same(decode(folder / "out.mkv"), denoise(source).std.Crop(left=40, right=80))
+    assert not same(decode(folder / "out.mkv"), denoise(source.std.Crop(left=40, right=80)))
 
 
 def same(left: vs.VideoNode, right: vs.VideoNode) -> bool:
@@ -808,8 +825,25 @@ def test_command_line(folder: Path) -> None:
     refused(vdiff("rnu", folder=folder), "rnu", status=2)
     assert vdiff("--version", folder=folder).stdout.startswith("vdiff")
     assert "run" in vdiff("--help", folder=folder).stdout
-    assert "--vf" in vdiff("run", "--help", folder=folder).stdout
+    text = vdiff("run", "--help", folder=folder).stdout
+    assert "--vf" in text
+    assert all(preset in text for preset in ["--preset", *PRESETS])
     assert names(folder) == {"in.mp4"}
+
+
+def test_unknown_preset(folder: Path) -> None:
+    result = vdiff("run", "in.mp4", "out.mp4", "--preset", "denose", folder=folder)
+    refused(result, "'--preset'", "'denose'", *PRESETS, status=2)
+    assert names(folder) == {"in.mp4"}
+
+
+@pytest.mark.parametrize("video", ["format=vs.GRAY32", "format=vs.YUV420P8, varformat=1"])
+def test_preset_that_cannot_take_the_clip(folder: Path, video: str) -> None:
+    """That is not the fault of the command line."""
+    script(folder, f"core.std.BlankClip(width=64, height=32, length=3, {video}).set_output()")
+    result = vdiff("run", "script.vpy", "out.mkv", "--preset", "denoise", folder=folder)
+    refused(result, "--preset denoise: Diffuse3D: Input clip must be constant format")
+    assert names(folder) == {"in.mp4", "script.vpy"}
 
 
 @pytest.mark.parametrize(
@@ -989,6 +1023,16 @@ def without(folder: Path, *modules: str) -> dict[str, str]:
 def test_no_ffmpeg(folder: Path) -> None:
     env = without(folder, "imageio_ffmpeg") | {"PATH": str(folder)}
     refused(vdiff("run", "in.mp4", "out.mp4", folder=folder, env=env), "there is no FFmpeg", "vapoursynth-vdiff[cli]")
+
+
+@pytest.mark.parametrize("source", ["in.mp4", "missing.mp4"])
+def test_no_motion_plugin(folder: Path, source: str) -> None:
+    """Told before the input is read, which may take long."""
+    env = without(folder)
+    (folder / "missing" / "sitecustomize.py").write_text("from vs_vdiff import denoising\ndenoising.MOTION.clear()\n")
+    result = vdiff("run", source, "out.mp4", "--preset", "denoise", folder=folder, env=env)
+    refused(result, "--preset denoise: ", "pip install vapoursynth-mvutensils")
+    assert names(folder) == {"in.mp4", "missing"}
 
 
 def test_ffmpeg_of_the_system_comes_first(folder: Path) -> None:

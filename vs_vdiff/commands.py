@@ -9,7 +9,7 @@ from typing import Literal
 import click
 import vapoursynth as vs
 
-from vs_vdiff import __version__, chain, ffmpeg, key_frames, plugin
+from vs_vdiff import __version__, chain, ffmpeg, key_frames, plugin, presets
 from vs_vdiff.encode import carries_audio, check_arguments, check_output, encode
 from vs_vdiff.errors import CommandError, UsageError, one_line
 from vs_vdiff.output import Output
@@ -31,14 +31,19 @@ def vdiff() -> None:
 )
 @click.argument("source", metavar="INPUT", type=click.Path(path_type=Path))
 @click.argument("target", metavar="OUTPUT", type=click.Path(path_type=Path))
+@click.option("--preset", type=click.Choice([*presets.PRESETS]), help="A ready-made filter, before those of --vf.")
 @click.option(
     "--vf", metavar="CHAIN", default="", help="Filters in FFmpeg's syntax, as in 'diffuse=time=4:k=6,decay=halflife=5'."
 )
 @click.option("-y", "--overwrite", is_flag=True, help="Replace OUTPUT if it exists.")
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
 @click.pass_obj
-def run(encoder: list[str], source: Path, target: Path, vf: str, overwrite: bool, quiet: bool) -> None:
+def run(
+    encoder: list[str], source: Path, target: Path, preset: str | None, vf: str, overwrite: bool, quiet: bool
+) -> None:
     """Filter INPUT, a video or a .vpy script, and encode it with FFmpeg to OUTPUT.
+
+    The preset denoise removes noise, along motion and not across cuts.
 
     Names in --vf are filters of core.vdiff, or std.Transpose and the like. Of a video, all audio streams, chapters and
     metadata are carried over; audio is copied where OUTPUT's container takes it as it is. A script brings pictures
@@ -51,13 +56,16 @@ def run(encoder: list[str], source: Path, target: Path, vf: str, overwrite: bool
     output = check_output(target, source, overwrite)
     plugin.load()
     filters = chain.parse(vf) if vf else []
+    if preset:
+        presets.check(preset)
     ffmpeg.find()
     check_arguments(encoder)
     with make_reporter(quiet) as reporter:
         opened = open_source(source, reporter.status)
         for note in [*opened.left_out, *opened.notes]:
             reporter.note(f"{shlex.quote(str(source))}: {note}")
-        clip = chain.apply(filters, opened.clip)
+        clip = presets.apply(preset, opened.clip) if preset else opened.clip
+        clip = chain.apply(filters, clip)
         if carries_audio(opened, encoder) and (change := change_of_length(opened.clip, clip)):
             reporter.note(f"the chain changes the length {change}: the sound stays as it is, out of sync")
         encode(opened.with_clip(clip), output, encoder, reporter)

@@ -14,6 +14,7 @@ BLOCK = 16
 BLUR = 1.5
 """Standard deviation of the blur under which motion is looked for, in pixels."""
 
+
 class MotionError(ImportError):
     """There is no plugin that finds motion."""
 
@@ -33,13 +34,13 @@ def denoise(clip: vs.VideoNode, strength: float = 1.0, radius: int = 3, motion: 
 
     Raises:
         MotionError: Neither plugin is installed, and `motion` is on.
-        vapoursynth.Error: An argument is out of range; the message says which one.
+        vapoursynth.Error: An argument is out of range, or vdiff does not take the format; the message says which one.
     """
     plugin.load()
     core = vs.core
+    core.vdiff.Diffuse3D(clip, radius=radius, strength=strength)  # refuses before anything is built
     given = {}
     if motion and radius > 0 and min(clip.width, clip.height) >= 2 * BLOCK:
-        core.vdiff.Diffuse3D(clip, radius=radius, strength=strength)  # refuses before anything is built
         given["neighbours"] = list(find_motion().neighbours(clip, radius))
     # Cuts are looked for here, lest someone's frames of other scenes are mixed for want of a filter before this one.
     cut = core.vdiff.SceneDetect(clip)
@@ -54,12 +55,12 @@ class Motion:
 
     Attributes:
         takes_float: Whether its clips may be single float.
-        move: Moves the frames `offset` later (negative: earlier) of each of the clips in the list to where the frames
-            of the first argument are; motion is looked for in that one.
+        move: Moves, for each of the offsets, the frames so many later (negative: earlier) of each of the clips in the
+            list to where the frames of the first argument are; motion is looked for in the first plane of that one.
     """
 
     takes_float: bool
-    move: Callable[[vs.VideoNode, list[vs.VideoNode], int], list[vs.VideoNode]]
+    move: Callable[[vs.VideoNode, list[vs.VideoNode], list[int]], Iterator[list[vs.VideoNode]]]
 
     def takes(self, clip: vs.VideoNode) -> vs.VideoNode:
         """The clip in the nearest format that the plugin takes."""
@@ -75,49 +76,49 @@ class Motion:
     def neighbours(self, clip: vs.VideoNode, radius: int) -> Iterator[vs.VideoNode]:
         """The clips that stand in for the frames around each, from the earliest."""
         core = vs.core
-        is_rgb = clip.format.color_family == vs.RGB
-        if is_rgb:
-            luma = core.resize.Bicubic(clip, format=clip.format.replace(color_family=vs.GRAY).id, matrix=vs.MATRIX_BT709)
-            parts = [self.takes(plane) for plane in core.std.SplitPlanes(clip)]
-            seen = self.takes(luma)
+        # Conversions there and back need no properties, and would fail by some: a YUV matrix that RGB has kept, fields.
+        clip = core.std.RemoveFrameProps(clip)
+        if clip.format.color_family == vs.RGB:
+            parts = core.std.SplitPlanes(clip)
+            seen = core.resize.Bicubic(clip, format=parts[0].format.id, matrix=vs.MATRIX_BT709)
         else:
-            parts = [self.takes(clip)]
-            seen = parts[0]
-        blurred = core.vdiff.Diffuse(seen, time=0.5 * BLUR**2, diffusivity="linear")
-        for offset in [*range(-radius, 0), *range(1, radius + 1)]:
-            moved = self.move(blurred, parts, offset)
-            if is_rgb:
-                planes = [core.resize.Bicubic(plane, format=core.std.SplitPlanes(clip)[0].format.id) for plane in moved]
-                yield core.std.ShufflePlanes(planes, [0, 0, 0], vs.RGB)
-            else:
-                yield core.resize.Bicubic(moved[0], format=clip.format.id)
+            parts = [clip]
+            seen = clip
+        blurred = core.vdiff.Diffuse(self.takes(seen), time=0.5 * BLUR**2, diffusivity="linear", planes=[0])
+        offsets = [*range(-radius, 0), *range(1, radius + 1)]
+        for moved in self.move(blurred, [self.takes(part) for part in parts], offsets):
+            restored = [core.resize.Bicubic(part, format=parts[0].format.id) for part in moved]
+            yield restored[0] if len(parts) == 1 else core.std.ShufflePlanes(restored, [0, 0, 0], vs.RGB)
 
 
-def move_by_mvutensils(seen: vs.VideoNode, clips: list[vs.VideoNode], offset: int) -> list[vs.VideoNode]:
+def move_by_mvutensils(
+    seen: vs.VideoNode, clips: list[vs.VideoNode], offsets: list[int]
+) -> Iterator[list[vs.VideoNode]]:
     """With thresholds that let every block through: what does not fit is for `Diffuse3D` to see."""
     mvu = vs.core.mvu
     blocks = {"blksize": BLOCK, "overlap": BLOCK // 2}
-    vectors = mvu.Analyse(mvu.Super(seen, pel=2, **blocks), chroma=0, satd=1, delta=offset, **blocks)
-    return [
-        mvu.Compensate(clip, mvu.Super(clip, pel=2, **blocks), vectors, thsad=10**6, thscd1=16320, thscd2=100)
-        for clip in clips
-    ]
+    searched = mvu.Super(seen, pel=2, **blocks)
+    supers = [mvu.Super(clip, pel=2, onelevel=1, **blocks) for clip in clips]
+    for offset in offsets:
+        vectors = mvu.Analyse(searched, chroma=0, satd=1, delta=offset, **blocks)
+        yield [
+            mvu.Compensate(clip, finest, vectors, thsad=10**6, thscd1=16320, thscd2=100)
+            for clip, finest in zip(clips, supers, strict=True)
+        ]
 
 
-def move_by_mvtools(seen: vs.VideoNode, clips: list[vs.VideoNode], offset: int) -> list[vs.VideoNode]:
+def move_by_mvtools(seen: vs.VideoNode, clips: list[vs.VideoNode], offsets: list[int]) -> Iterator[list[vs.VideoNode]]:
     """The same with the older plugin."""
     mv = vs.core.mv
-    vectors = mv.Analyse(
-        mv.Super(seen, pel=2),
-        blksize=BLOCK,
-        overlap=BLOCK // 2,
-        chroma=0,
-        isb=offset > 0,
-        delta=abs(offset),
-    )
-    return [
-        mv.Compensate(clip, mv.Super(clip, pel=2), vectors, thsad=16320, thscd1=16320, thscd2=255) for clip in clips
-    ]
+    blocks = {"blksize": BLOCK, "overlap": BLOCK // 2}
+    searched = mv.Super(seen, pel=2)
+    supers = [mv.Super(clip, pel=2, levels=1) for clip in clips]
+    for offset in offsets:
+        vectors = mv.Analyse(searched, chroma=0, isb=offset > 0, delta=abs(offset), **blocks)
+        yield [
+            mv.Compensate(clip, finest, vectors, thsad=16320, thscd1=16320, thscd2=255)
+            for clip, finest in zip(clips, supers, strict=True)
+        ]
 
 
 MOTION = {"mvu": Motion(True, move_by_mvutensils), "mv": Motion(False, move_by_mvtools)}
@@ -134,6 +135,6 @@ def find_motion() -> Motion:
         if hasattr(vs.core, namespace):
             return motion
     raise MotionError(
-        "denoise needs a plugin that finds motion: pip install vapoursynth-mvutensils, "
-        "or do without (motion=False), which averages only what stands still"
+        "denoise needs a plugin that finds motion: pip install vapoursynth-mvutensils; in a script, motion=False does "
+        "without, but then averages only what stands still"
     )

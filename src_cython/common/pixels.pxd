@@ -135,9 +135,14 @@ cdef inline void load_row(float *dst, const void *src, int n, const Pixels *p) n
         load_singles(dst, <const float *>src, n, p.scale)
 
 
+cdef inline void load_part(float *dst, const View *v, int x, int y, int n) noexcept nogil:
+    """Of row y, n pixels from x on."""
+    load_row(dst, <const char *>v.data + y * v.stride + x * sample_bytes(v.pixels), n, v.pixels)
+
+
 cdef inline void load_view(float *dst, const View *v, int y) noexcept nogil:
     """Row y."""
-    load_row(dst, <const char *>v.data + y * v.stride, v.width, v.pixels)
+    load_part(dst, v, 0, y, v.width)
 
 
 # Clamping first makes NaN 0 and keeps the conversion to an integer defined.

@@ -28,10 +28,10 @@ from libc.stddef cimport ptrdiff_t, size_t
 from libc.string cimport memset
 
 from common.c cimport crow, maxf, minf, row
-from common.pixels cimport View, load_view, store_row
+from common.pixels cimport View, load_part, load_view, store_row
 from kernels.diffuse cimport GHOST, row_floats, squared_differences
 from kernels.heat cimport reflect_ends, reflected
-from kernels.window cimport REACH, Window, describe_window, mean_along, weighted_mean
+from kernels.window cimport REACH, Window, describe_window, mean_around
 
 
 cdef enum:
@@ -144,16 +144,16 @@ cdef struct Ring:          # the last rows of a picture: row y is at y modulo th
     int rows
 
 
+cdef enum:
+    SEGMENT = 256          # pixels of a row that go through all loops before the next ones: what these share stays in L1
+    BUFFER = SEGMENT + 2 * GHOST
+
+
 cdef struct InTime:
     Ring squares[NEIGHBOURS]
     int known              # rows that they have taken in
     float *middle
     float *other
-    float *total
-    float *weights
-    float *powers
-    float *column
-    float *s2
 
 
 cdef struct Level:         # the rows that a step in space begins with
@@ -170,15 +170,13 @@ cdef struct Wavefront:
     Ring k2_across
     Ring k2_below
     float *none            # zeros
-    float *column
-    float *s2_across
-    float *s2_below
-    float *across
     float *last
+    float *buffers
 
 
 cdef enum:
-    SINGLE_ROWS = 13       # of a wavefront, outside its rings
+    SINGLE_ROWS = 4        # of a wavefront, outside its rings
+    BUFFERS = 5
 
 
 cdef inline float *row_of(const Ring *r, int y) noexcept nogil:
@@ -215,7 +213,7 @@ cdef inline int rows_of_contrast(const Diffusion3D *d) noexcept nogil:
 cdef inline size_t wavefront_floats(int width, const Diffusion3D *d) noexcept nogil:
     cdef size_t rows = SINGLE_ROWS + d.neighbours * rows_of_square(d)
     rows += d.steps * (5 * d.in_space.radius + 7) + 2 + 2 * rows_of_contrast(d)
-    return rows * row_floats(width)
+    return rows * row_floats(width) + BUFFERS * BUFFER
 
 
 cdef inline void lay_wavefront(Wavefront *w, int width, const Diffusion3D *d, float *scratch) noexcept nogil:
@@ -227,11 +225,6 @@ cdef inline void lay_wavefront(Wavefront *w, int width, const Diffusion3D *d, fl
     w.time.known = 0
     w.time.middle = lay_row(&scratch, pitch)
     w.time.other = lay_row(&scratch, pitch)
-    w.time.total = lay_row(&scratch, pitch)
-    w.time.weights = lay_row(&scratch, pitch)
-    w.time.powers = lay_row(&scratch, pitch)
-    w.time.column = lay_row(&scratch, pitch)
-    w.time.s2 = lay_row(&scratch, pitch)
     for i in range(d.steps):
         w.levels[i].u = lay_ring(&scratch, pitch, radius + 2)
         w.levels[i].across = lay_ring(&scratch, pitch, 2 * radius + 2)
@@ -241,50 +234,61 @@ cdef inline void lay_wavefront(Wavefront *w, int width, const Diffusion3D *d, fl
     w.k2_across = lay_ring(&scratch, pitch, rows_of_contrast(d))
     w.k2_below = lay_ring(&scratch, pitch, rows_of_contrast(d))
     w.none = lay_row(&scratch, pitch)
-    w.column = lay_row(&scratch, pitch)
-    w.s2_across = lay_row(&scratch, pitch)
-    w.s2_below = lay_row(&scratch, pitch)
-    w.across = lay_row(&scratch, pitch)
     w.last = lay_row(&scratch, pitch)
+    w.buffers = scratch + GHOST
     memset(w.none - GHOST, 0, pitch * sizeof(float))
 
 
+cdef inline float *buffer(const Wavefront *w, int i) noexcept nogil:
+    """Room for a segment, with as much before and after it as a row has."""
+    return w.buffers + i * BUFFER
+
+
 cdef inline void take_squares(
-        InTime *t, int last, const View *middle, const View *around, int count) noexcept nogil:
+        InTime *t, int last, const View *middle, const View *around, int count, int radius) noexcept nogil:
     """The squared differences of the rows up to `last`."""
+    cdef float *squares
     cdef int i
     while t.known <= last:
         load_view(t.middle, middle, t.known)
         for i in range(count):
+            squares = row_of(&t.squares[i], t.known)
             load_view(t.other, &around[i], t.known)
-            squared_differences(row_of(&t.squares[i], t.known), t.middle, t.other, middle.width)
+            squared_differences(squares, t.middle, t.other, middle.width)
+            reflect_ends(squares, middle.width, radius)
         t.known += 1
 
 
 cdef inline void row_in_time(
-        float *u, float *f2, InTime *t, int y, const View *middle, const View *around, int count, float contrast2,
+        float *u, float *f2, Wavefront *w, int y, const View *middle, const View *around, int count, float contrast2,
         const Diffusion3D *d) noexcept nogil:
     """Row y of v and of f^2."""
     cdef const float *near[2 * REACH + 1]
+    cdef float *other = buffer(w, 0)
+    cdef float *s2 = buffer(w, 1)
+    cdef float *total = buffer(w, 2)
+    cdef float *weights = buffer(w, 3)
+    cdef float *powers = buffer(w, 4)
     cdef int radius = d.in_time.radius
-    cdef int width = middle.width
     cdef int height = middle.height
     cdef float rise = d.coupling * (contrast2 * slope())
     cdef float fall = rise + contrast2 * slope()
-    cdef int i, k
+    cdef int x = 0
+    cdef int i, k, n
     if count > 0:
-        take_squares(t, min(y + radius, height - 1), middle, around, count)
-    load_view(t.middle, middle, y)
-    begin_mean(t.total, t.weights, t.powers, t.middle, width)
-    for i in range(count):
-        for k in range(-radius, radius + 1):
-            near[REACH + k] = row_of(&t.squares[i], reflected(y + k, height))
-        weighted_mean(t.column, near + REACH, width, &d.in_time)
-        reflect_ends(t.column, width, radius)
-        mean_along(t.s2, t.column, width, &d.in_time)
-        load_view(t.other, &around[i], y)
-        add_neighbour(t.total, t.weights, t.powers, t.other, t.s2, width, contrast2, rise, fall)
-    end_mean(u, f2, t.total, t.weights, t.powers, width)
+        take_squares(&w.time, min(y + radius, height - 1), middle, around, count, radius)
+    while x < middle.width:
+        n = min(<int>SEGMENT, middle.width - x)
+        load_part(other, middle, x, y, n)
+        begin_mean(total, weights, powers, other, n)
+        for i in range(count):
+            for k in range(-radius, radius + 1):
+                near[REACH + k] = row_of(&w.time.squares[i], reflected(y + k, height)) + x
+            mean_around(s2, near + REACH, n, other, &d.in_time)
+            load_part(other, &around[i], x, y, n)
+            add_neighbour(total, weights, powers, other, s2, n, contrast2, rise, fall)
+        end_mean(u + x, f2 + x, total, weights, powers, n)
+        x += SEGMENT
 
 
 cdef inline void take_variance(Wavefront *w, int y, int width, int height, float contrast2) noexcept nogil:
@@ -319,33 +323,41 @@ cdef inline int reflected_edge(int y, int height) noexcept nogil:
     return y if y < height else 2 * height - 2 - y
 
 
-cdef inline void mean_of_edges(
-        float *s2, const Ring *squares, bint below, int y, int width, int height, const Wavefront *w,
-        const Window *window) noexcept nogil:
-    """s2 of the edges at row y, from the one before pixel 0."""
-    cdef const float *near[2 * REACH + 1]
-    cdef int reach = window.radius + 1
-    cdef int k, edge
-    for k in range(-window.radius, window.radius + 1):
-        edge = reflected_edge(y + k, height) if below else reflected(y + k, height)
-        near[REACH + k] = (row_of(squares, edge) if edge >= 0 else w.none) - reach
-    weighted_mean(w.column - reach, near + REACH, width + 2 * reach - 1, window)
-    mean_along(s2 - 1, w.column - 1, width + 1, window)
-
-
 cdef inline void row_in_space(
         float *out, Level *level, int y, int width, int height, Wavefront *w, const Diffusion3D *d) noexcept nogil:
     """Row y after a step."""
+    cdef const float *near_across[2 * REACH + 1]
+    cdef const float *near_below[2 * REACH + 1]
+    cdef float *s2_across = buffer(w, 0)
+    cdef float *s2_below = buffer(w, 1)
+    cdef float *across = buffer(w, 2)
+    cdef float *column = buffer(w, 3)
     cdef float *u = row_of(&level.u, y)
     cdef float *next_u = row_of(&level.u, min(y + 1, height - 1))
     cdef float *below = row_of(&level.flux, y)
     cdef float *above = row_of(&level.flux, y + 1) if y > 0 else w.none
-    mean_of_edges(w.s2_across, &level.across, False, y, width, height, w, &d.in_space)
-    mean_of_edges(w.s2_below, &level.below, True, y, width, height, w, &d.in_space)
-    edge_fluxes(
-        w.across - 1, below - 1, u - 1, next_u - 1, w.s2_across - 1, w.s2_below - 1, row_of(&w.k2_across, y) - 1,
-        row_of(&w.k2_below, y) - 1, width + 1)
-    euler_row(out, u, w.across, below, above, width, d.tau)
+    cdef float *k2_across = row_of(&w.k2_across, y)
+    cdef float *k2_below = row_of(&w.k2_below, y)
+    cdef int radius = d.in_space.radius
+    cdef int x = 0
+    cdef int k, n, edge
+    for k in range(-radius, radius + 1):
+        edge = reflected_edge(y + k, height)
+        near_across[REACH + k] = row_of(&level.across, reflected(y + k, height)) - 1
+        near_below[REACH + k] = (row_of(&level.below, edge) if edge >= 0 else w.none) - 1
+    while x < width:
+        # From the edge before the first pixel on.
+        n = min(<int>SEGMENT, width - x)
+        mean_around(s2_across, near_across + REACH, n + 1, column, &d.in_space)
+        mean_around(s2_below, near_below + REACH, n + 1, column, &d.in_space)
+        edge_fluxes(
+            across, below + x - 1, u + x - 1, next_u + x - 1, s2_across, s2_below, k2_across + x - 1,
+            k2_below + x - 1, n + 1)
+        euler_row(out + x, u + x, across + 1, below + x, above + x, n, d.tau)
+        for k in range(-radius, radius + 1):
+            near_across[REACH + k] += SEGMENT
+            near_below[REACH + k] += SEGMENT
+        x += SEGMENT
 
 
 cdef inline void diffuse3d_plane(
@@ -361,7 +373,7 @@ cdef inline void diffuse3d_plane(
     for front in range(height + d.steps * lag(d)):
         if front < height:
             row_in_time(
-                row_of(&w.levels[0].u, front), row_of(&w.f2, front), &w.time, front, middle, around, count,
+                row_of(&w.levels[0].u, front), row_of(&w.f2, front), &w, front, middle, around, count,
                 contrasts.time, d)
             take_variance(&w, front, width, height, contrasts.space)
             take_level(&w.levels[0], front, width, lag(d))

@@ -84,10 +84,16 @@ cdef inline void weighted_mean(float *out, const float **rows, int n, const Wind
         k += 1
 
 
-cdef inline void mean_along(float *out, const float *u, int n, const Window *w) noexcept nogil:
-    """The same of the neighbours of each pixel in its row."""
-    cdef const float *rows[2 * REACH + 1]
+cdef inline void mean_around(float *out, const float **rows, int n, float *column, const Window *w) noexcept nogil:
+    """The same along both axes; of the rows, `radius` more pixels count on either side.
+
+    column: room for so many.
+    """
+    cdef const float *beside[2 * REACH + 1]
+    cdef const float *wide[2 * REACH + 1]
     cdef int k
     for k in range(-w.radius, w.radius + 1):
-        rows[REACH + k] = u + k
-    weighted_mean(out, rows + REACH, n, w)
+        wide[REACH + k] = rows[k] - w.radius
+        beside[REACH + k] = column + w.radius + k
+    weighted_mean(column, wide + REACH, n + 2 * w.radius, w)
+    weighted_mean(out, beside + REACH, n, w)
