@@ -5,9 +5,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import vapoursynth as vs
 
-import vs_vdiff  # noqa: F401  (makes sure of core.vdiff)
+import vs_vdiff
 from vs_vdiff import ffmpeg
 
 core = vs.core
@@ -25,6 +26,17 @@ def picture(clip: vs.VideoNode, n: int, path: Path) -> None:
         input=planes,
         check=True,
     )
+
+
+def noisy(clip: vs.VideoNode, sigma: float) -> vs.VideoNode:
+    """The clip with white Gaussian noise of a deviation on the 8-bit scale, in float."""
+    rng = np.random.default_rng(1)
+    planes = [plane / 255 for plane in vs_vdiff.to_numpy(clip, 0, clip.num_frames)]
+    for plane in planes[1:]:
+        plane -= 128 / 255
+    noise = [plane + rng.normal(0, sigma / 255, plane.shape) for plane in planes]
+    single = clip.format.replace(sample_type=vs.FLOAT, bits_per_sample=32)
+    return vs_vdiff.from_numpy([plane.astype(np.float32) for plane in noise], single, clip.fps)
 
 
 def example(name: str, video: Path) -> vs.VideoNode:
@@ -45,6 +57,13 @@ def main() -> None:
 
     closer = core.std.CropAbs(bunny, 480, 270, 400, 200)
     picture(side_by_side(closer, core.vdiff.Diffuse(closer, time=12, k=6)), 100, folder / "diffuse.jpg")
+    loud = noisy(bikes[150:165], 10)
+    quiet = vs_vdiff.denoise(loud)
+    pair = side_by_side(*(core.std.CropAbs(clip, 320, 200, 240, 60) for clip in (loud, quiet)))
+    picture(core.resize.Bicubic(pair, format=vs.YUV444P8), 7, folder / "diffuse3d.jpg")
+    calm = vs_vdiff.denoise(bikes)
+    change = core.std.Expr([bikes, calm], "x y - 8 * 128 +")
+    picture(side_by_side(bikes, calm, change), 150, folder / "denoise.jpg")
     edges = core.vdiff.TensorDiffuse(closer, time=8, k=2)
     lines = core.vdiff.TensorDiffuse(closer, time=8, mode="ced")
     picture(side_by_side(closer, edges, lines), 100, folder / "tensordiffuse.jpg")

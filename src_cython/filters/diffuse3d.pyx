@@ -174,8 +174,8 @@ cdef void read_neighbours(Args *a, Diffuse3D *d) noexcept nogil:
     if not d.given:
         return
     if count % 2 != 0 or count > NEIGHBOURS:
-        snprintf(text, MESSAGE, b"neighbours must be 2, 4, ... or %d clips, as many before the frame as after it, got %d.",
-                 <int>NEIGHBOURS, count)
+        snprintf(text, MESSAGE, b"neighbours must be 2, 4, ... or %d clips, as many before the frame as after it, "
+                 b"got %d.", <int>NEIGHBOURS, count)
         fail(a, text)
         return
     if count != 2 * d.radius:

@@ -19,8 +19,8 @@ In space, Euler's steps of Perona and Malik's scheme with the rational diffusivi
 
 with f^2 the mean of both pixels: where time has taken noise away, what remains tells finer edges from it.
 
-Beyond the border, the picture continues as its mirror image. As in kernels.diffuse, the rows of all steps advance as one
-wavefront: the step in time emits a row as soon as its neighbourhood is known, each step in space follows.
+Beyond the border, the picture continues as its mirror image. As in kernels.diffuse, the rows of all steps advance as
+one wavefront: the step in time emits a row as soon as its neighbourhood is known, each step in space follows.
 """
 
 from libc.math cimport ceil
@@ -145,7 +145,7 @@ cdef struct Ring:          # the last rows of a picture: row y is at y modulo th
 
 
 cdef enum:
-    SEGMENT = 256          # pixels of a row that go through all loops before the next ones: what these share stays in L1
+    SEGMENT = 256          # pixels of a row that go through all loops before the next ones: loops share them in L1
     BUFFER = SEGMENT + 2 * GHOST
 
 

@@ -1,7 +1,7 @@
 """Weighted means over a few neighbours on each side, along a row or across rows.
 
-The weights are the heat kernel's, e^-v I_n(v) for a variance v, cut off at a radius; what lies beyond it is given to the
-last neighbours, so that a constant stays one.
+The weights are the heat kernel's, e^-v I_n(v) for a variance v, cut off at a radius; what lies beyond it is given to
+the last neighbours, so that a constant stays one.
 """
 
 from libc.string cimport memcpy
