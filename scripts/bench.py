@@ -21,6 +21,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+import bench_quality
 import numpy as np
 import vapoursynth as vs
 from numpy.typing import NDArray
@@ -29,6 +30,7 @@ import vs_vdiff
 from vs_vdiff import ffmpeg
 
 core = vs.core
+NotThereError = bench_quality.NotThereError
 WIDTH, HEIGHT, THREADS = 1920, 1080, 2
 FRAMES = 16
 """Different frames of a source, more than the caches of a CPU hold."""
@@ -36,10 +38,6 @@ FRAMES = 16
 type Clip = vs.VideoNode
 type Picture = NDArray[Any]
 type Measurement = Callable[[], float]
-
-
-class NotThereError(Exception):
-    """A peer, or a filter, that cannot be measured here; the reason."""
 
 
 @dataclass(frozen=True)
@@ -483,6 +481,33 @@ def diffuse_rows() -> Iterator[Row]:
         )
 
 
+def diffuse3d_rows() -> Iterator[Row]:
+    """Diffuse3D beside denoisers of about its quality, as the quality table has them; frames are not moved."""
+    denoised = ours(lambda clip: core.vdiff.Diffuse3D(clip, radius=3), lambda: source(vs.GRAYS, 48))
+    for step in (4, 8):
+        yield Row(
+            f"Diffuse3D-dfttest2-{step}",
+            f"dfttest2_cpu, radius 3, blocks of 16 every {step} pixels; radius 3, GRAYS",
+            denoised,
+            ours(lambda clip, step=step: bench_quality.dfttest(clip, 100, step), lambda: source(vs.GRAYS, 12)),  # type: ignore[misc]
+            rounds=5,
+        )
+    yield Row(
+        "Diffuse3D-WNNM",
+        "vszip.WNNM, radius 1, with its own defaults; radius 3, GRAYS",
+        denoised,
+        ours(lambda clip: core.vszip.WNNM(clip, sigma=[18], radius=1), lambda: source(vs.GRAYS, 4)),
+        rounds=3,
+    )
+    yield Row(
+        "Diffuse3D-nlm",
+        "nlm_ispc, d=2, with its own defaults; radius 3, GRAYS",
+        denoised,
+        ours(lambda clip: core.nlm_ispc.NLMeans(clip, d=2), lambda: source(vs.GRAYS, 12)),
+        rounds=5,
+    )
+
+
 def maxima(clip: Clip, count: int) -> Clip:
     """A square of radius `count` as a chain of the core's own filter."""
     for _ in range(count):
@@ -658,6 +683,7 @@ def rows() -> list[Row | Scaling]:
     """All that can be measured. Nothing is prepared before it is."""
     return [
         *diffuse_rows(),
+        *diffuse3d_rows(),
         Row(
             "TensorDiffuse",
             "ITK AnisotropicDiffusionLBR, EED, one frame a round; mode eed, time 2, GRAYS",

@@ -13,9 +13,9 @@ import subprocess
 import sys
 import time
 import zlib
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
-from functools import cache, lru_cache
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cache, lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +33,7 @@ THREADS = 2
 CLIPS = {"carphone_pristine": 72, "bikes": 140, "bigbuckbunny": 33}
 """First of the frames of each clip: motion, no cut, no frame twice."""
 FRAMES = 24
-SIGMAS = (5, 10, 20)
+SIGMAS = (5.0, 10.0, 20.0)
 
 type Clip = vs.VideoNode
 type Picture = NDArray[np.float64]
@@ -51,8 +51,8 @@ class Method:
     Attributes:
         name: What it is asked for by.
         needs: Namespaces of the plugins whose versions its figures depend on; `ffmpeg` is the program.
-        denoise: The filter of a noisy clip, GRAYS, with noise of a standard deviation and with parameters.
-        grid: Values of each parameter for that deviation. The first parameter is the strength.
+        denoise: The filter of a noisy clip, GRAYS, with parameters.
+        grid: Values of each parameter for a standard deviation of the noise. The first parameter is the strength.
         fixed: Parameters that are not tuned.
         ours: Changes without a new version, so that its figures are never taken from the cache.
     """
@@ -74,14 +74,14 @@ class Measured:
     sigma: float
     params: Params
     versions: str
-    psnr: float
-    ssim: float
-    seconds: float
+    psnr: float = math.nan
+    ssim: float = math.nan
+    seconds: float = math.nan
 
-    @staticmethod
-    def key(method: str, clip: str, sigma: float, params: Params, versions: str) -> str:
+    @property
+    def key(self) -> str:
         """What the figures depend on."""
-        return json.dumps([method, clip, sigma, params, versions], sort_keys=True)
+        return json.dumps([self.method, self.clip, self.sigma, self.params, self.versions], sort_keys=True)
 
 
 # Pictures and noise
@@ -111,6 +111,8 @@ def label(name: str) -> str:
 @lru_cache(1)
 def clean(name: str) -> list[Picture]:
     """The luma of the clip's frames."""
+    if not hasattr(core, "bs"):
+        raise NotThereError("the clips are read by the plugin bs: pip install vapoursynth-bestsource")
     folder = subprocess.run(
         [str(Path(__file__).with_name("fetch-clips"))], check=True, stdout=subprocess.PIPE, text=True
     ).stdout.strip()
@@ -182,8 +184,8 @@ def compensated(clip: Clip, radius: int, blur: int, blksize: int, pel: int = 2, 
     shape = {"blksize": blksize, "overlap": blksize // 2, "pel": pel}
     vectors_of = core.mvu.Super(blurred(clip, blur), **shape)
     pixels_of = core.mvu.Super(clip, onelevel=True, **shape)
-    # A positive delta is a frame of the past.
-    offsets = [*range(radius, 0, -1), *range(-1, -radius - 1, -1)]
+    # A positive delta is a frame of the future: where mvu's documentation says past, it means vectors that point back.
+    offsets = [*range(-radius, 0), *range(1, radius + 1)]
     vectors = (core.mvu.Analyse(vectors_of, delta=offset, **analyse) for offset in offsets)
     return [core.mvu.Compensate(clip, pixels_of, v, thsad=1_000_000, thscd1=16_320, thscd2=100) for v in vectors]
 
@@ -193,19 +195,14 @@ def compensated(clip: Clip, radius: int, blur: int, blksize: int, pel: int = 2, 
 
 def degrain(clip: Clip, thsad: int, blksize: int, blur: int) -> Clip:
     """MVTools with a radius of 3: vectors of a blurred clip, pixels of the noisy one; integers only."""
-    integer = core.akarin.Expr(clip, "x 65535 *", vs.GRAY16)
+    integer = core.std.Expr(clip, "x 65535 *", vs.GRAY16)
     vectors_of = core.mv.Super(blurred(integer, blur), pel=2)
     block = {"blksize": blksize, "overlap": blksize // 2}
     vectors = [
         core.mv.Analyse(vectors_of, isb=backward, delta=delta, **block) for delta in (1, 2, 3) for backward in (1, 0)
     ]
     out = core.mv.Degrain3(integer, core.mv.Super(integer, pel=2, levels=1), *vectors, thsad=thsad, thscd1=16_320)
-    return core.akarin.Expr(out, "x 65535 /", vs.GRAYS)
-
-
-def nlmeans(clip: Clip, h: float, a: int, s: int, wmode: int) -> Clip:
-    """Non-local means over five frames, by the bisquare weights: Welsch's are not numbers where no patch is alike."""
-    return core.nlm_ispc.NLMeans(clip, d=2, a=a, s=s, h=h, wmode=wmode, wref=1.0)
+    return core.std.Expr(out, "x 65535 /", vs.GRAYS)
 
 
 @cache
@@ -227,39 +224,31 @@ def dft_window(radius: int, step: int, size: int = 16) -> tuple[list[float], lis
 def dfttest(clip: Clip, sigma: float, step: int) -> Clip:
     """Wiener filter of the spectrum of blocks, 7x16x16; sigma is the power of the noise, as in dfttest."""
     window, spectrum, power = dft_window(3, step)
-    return core.dfttest2_cpu.DFTTest(
-        clip,
-        window,
-        sigma=[sigma * power] * (7 * 16 * 9),
-        sigma2=0,
-        pmin=0,
-        pmax=0,
-        filter_type=0,
-        radius=3,
-        block_size=16,
-        block_step=step,
-        window_freq=spectrum,
-    )
+    wiener = {"filter_type": 0, "sigma": [sigma * power] * (7 * 16 * 9), "sigma2": 0, "pmin": 0, "pmax": 0}
+    blocks = {"radius": 3, "block_size": 16, "block_step": step}
+    return core.dfttest2_cpu.DFTTest(clip, window, window_freq=spectrum, **wiener, **blocks)
 
 
 def dfttest_moved(clip: Clip, sigma: float, step: int, **motion: Any) -> Clip:
-    """The same over seven frames that are moved onto the one in the middle."""
-    neighbours = compensated(clip, 3, **motion)
-    volume = core.std.Interleave([*neighbours[:3], clip, *neighbours[3:]])
+    """The same over seven frames that are moved onto the one in the middle.
+
+    Beyond the clip's ends the neighbour on the other side stands in: the frame itself, with the same noise, costs more.
+    """
+    moved = compensated(clip, 3, **motion)
+    for distance, (past, future) in enumerate(zip(moved[2::-1], moved[3:], strict=True), 1):
+        moved[3 - distance] = future[:distance] + past[distance:]
+        moved[2 + distance] = future[:-distance] + past[-distance:]
+    volume = core.std.Interleave([*moved[:3], clip, *moved[3:]])
     return core.std.SelectEvery(dfttest(volume, sigma, step), 7, [3])
 
 
-def wnnm(clip: Clip, sigma: float, **params: int) -> Clip:
-    """Weighted nuclear norm minimisation of similar blocks in three frames."""
-    return core.vszip.WNNM(clip, sigma=[sigma], radius=1, **params)
-
-
-def ffmpeg_filter(clip: Clip, chain: str) -> Clip:
-    """FFmpeg's filters on raw video of 8 bits."""
+def ffmpeg_filter(name: str, clip: Clip, **params: float) -> Clip:
+    """FFmpeg's filter on raw video of 8 bits."""
     # YUV, because FFmpeg's gray might be taken for another range on the way.
     pixels = [np.clip(np.rint(picture), 0, 255).astype(np.uint8) for picture in pictures_of(clip)]
     neutral = bytes([128]) * (clip.width * clip.height // 2)
     raw = f"-f rawvideo -pix_fmt yuv420p -s {clip.width}x{clip.height}"
+    chain = f"{name}={':'.join(f'{key}={value}' for key, value in params.items())}"
     options = f"-v error -filter_threads {THREADS} {raw} -i - -vf {chain} {raw} -"
     data = b"".join(picture.tobytes() + neutral for picture in pixels)
     out = subprocess.run([ffmpeg.find(), *options.split()], check=True, input=data, stdout=subprocess.PIPE).stdout
@@ -267,22 +256,12 @@ def ffmpeg_filter(clip: Clip, chain: str) -> Clip:
     return clip_of(list(frames.reshape(len(pixels), clip.height, clip.width)))
 
 
-def ffmpeg_nlmeans(clip: Clip, s: float, p: int, r: int) -> Clip:
-    """Non-local means in the plane."""
-    return ffmpeg_filter(clip, f"nlmeans=s={s}:p={p}:r={r}:pc=1:rc=1")
-
-
-def hqdn3d(clip: Clip, luma_spatial: float, luma_tmp: float) -> Clip:
-    """Recursive means in space and time."""
-    return ffmpeg_filter(clip, f"hqdn3d=luma_spatial={luma_spatial}:luma_tmp={luma_tmp}")
-
-
-def ours(clip: Clip, **params: float) -> Clip:
+def ours(clip: Clip, strength: float = 1.0) -> Clip:
     """Ours, which finds the noise itself."""
     if not hasattr(core.vdiff, "Diffuse3D"):
         raise NotThereError("this build has no Diffuse3D")
     try:
-        return vs_vdiff.denoise(clip, **params)
+        return vs_vdiff.denoise(clip, strength)
     except ImportError as error:
         raise NotThereError(str(error)) from error
 
@@ -300,7 +279,7 @@ METHODS = (
         ["mv"],
         degrain,
         lambda noise: {
-            "thsad": [round(t) for t in around(60 * noise, 2**0.5, 5)],
+            "thsad": [round(threshold) for threshold in around(60 * noise, 2**0.5, 5)],
             "blksize": [8, 16],
             "blur": [0, 1, 2, 4],
         },
@@ -308,7 +287,8 @@ METHODS = (
     Method(
         "nlm_ispc",
         ["nlm_ispc"],
-        nlmeans,
+        lambda clip, **params: core.nlm_ispc.NLMeans(clip, d=2, wref=1.0, **params),
+        # Without the default, mode 0, which gives infinities where no patch is like the pixel's.
         lambda noise: {"h": around(2.2 * noise, 1.12, 5), "a": [1, 2, 3, 4], "s": [1, 2, 3, 4], "wmode": [1, 2, 3]},
     ),
     Method(
@@ -327,23 +307,24 @@ METHODS = (
     Method(
         "ffmpeg nlmeans",
         ["ffmpeg"],
-        ffmpeg_nlmeans,
+        partial(ffmpeg_filter, "nlmeans"),
         lambda noise: {
             "s": [s for s in around(0.6 * noise, 1.2, 7) if 1 <= s <= 30],
             "p": [3, 5, 7],
             "r": [5, 7, 9, 11, 15, 21],
         },
+        fixed={"pc": 1, "rc": 1},
     ),
     Method(
         "ffmpeg hqdn3d",
         ["ffmpeg"],
-        hqdn3d,
+        partial(ffmpeg_filter, "hqdn3d"),
         lambda noise: {"luma_spatial": around(0.8 * noise, 1.3, 8), "luma_tmp": around(noise, 1.3, 8)},
     ),
     Method(
         "WNNM",
         ["vszip"],
-        wnnm,
+        lambda clip, **params: core.vszip.WNNM(clip, radius=1, **params),
         # Its sigma has a scale of its own. The rest was best on the two small clips; larger groups take much longer.
         lambda noise: {"sigma": around(1.8 * noise, 1.12, 5)},
         fixed={"group_size": 32, "residual": 1, "block_step": 4},
@@ -351,19 +332,15 @@ METHODS = (
 )
 
 
-def versions(needs: Iterable[str]) -> str:
-    """The versions of plugins and of FFmpeg."""
-
-    def version(name: str) -> str:
-        if name == "ffmpeg":
-            out = subprocess.run([ffmpeg.find(), "-version"], check=True, stdout=subprocess.PIPE, text=True).stdout
-            return out.split()[2]
-        if not hasattr(core, name):
-            raise NotThereError(f"there is no plugin {name}")
-        number = getattr(core, name).version
-        return f"{number.major}.{number.minor}"
-
-    return ", ".join(f"{name} {version(name)}" for name in needs)
+def version(name: str) -> str:
+    """The version of a plugin, or of FFmpeg."""
+    if name == "ffmpeg":
+        out = subprocess.run([ffmpeg.find(), "-version"], check=True, stdout=subprocess.PIPE, text=True).stdout
+        return f"ffmpeg {out.split()[2]}"
+    if not hasattr(core, name):
+        raise NotThereError(f"there is no plugin {name}")
+    number = getattr(core, name).version
+    return f"{name} {number.major}.{number.minor}"
 
 
 # Measurement
@@ -384,30 +361,29 @@ class Bench:
     def __post_init__(self) -> None:
         """Reads what is known."""
         if self.file and self.file.exists():
-            measured = [Measured(**record) for record in json.loads(self.file.read_text(encoding="utf-8"))]
-            self.known = {m.key(m.method, m.clip, m.sigma, m.params, m.versions): m for m in measured}
+            records = [Measured(**record) for record in json.loads(self.file.read_text(encoding="utf-8"))]
+            self.known = {record.key: record for record in records}
 
     def measure(self, method: Method, name: str, sigma: float, params: Params) -> Measured:
         """One method with one set of parameters."""
-        about = (method.name, label(name), sigma, params, versions(method.needs))
-        key = Measured.key(*about)
-        if key not in self.known:
+        versions = ", ".join(version(need) for need in method.needs)
+        wanted = Measured(method.name, label(name), sigma, params, versions)
+        if wanted.key not in self.known:
             start = time.perf_counter()
             out = pictures_of(method.denoise(noisy(name, sigma), **params))
             seconds = time.perf_counter() - start
             figures = [(psnr(x, y), ssim(name, n, y)) for n, (x, y) in enumerate(zip(clean(name), out, strict=True))]
-            decibels, similarity = (round(float(figure), 4) for figure in np.mean(figures, axis=0))
-            self.known[key] = Measured(*about, decibels, similarity, round(seconds, 2))
-            print(f"  {method.name}, {name}, {sigma:g}: {params} {decibels:.2f}", file=sys.stderr, flush=True)
+            mean = [round(float(figure), 4) for figure in np.mean(figures, axis=0)]
+            self.known[wanted.key] = replace(wanted, psnr=mean[0], ssim=mean[1], seconds=round(seconds, 2))
+            print(f"  {method.name}, {name}, {sigma:g}: {params} {mean[0]:.2f}", file=sys.stderr, flush=True)
             self.write()
-        return self.known[key]
+        return self.known[wanted.key]
 
     def write(self) -> None:
         """Keeps what is known, but for ours."""
         if self.file:
-            lasting = {method.name for method in METHODS if not method.ours}
-            self.file.parent.mkdir(parents=True, exist_ok=True)
-            records = [json.dumps(vars(m)) for m in self.known.values() if m.method in lasting]
+            passing = {method.name for method in METHODS if method.ours}
+            records = [json.dumps(vars(record)) for record in self.known.values() if record.method not in passing]
             self.file.write_text("[\n" + ",\n".join(records) + "\n]\n", encoding="utf-8")
 
     def tuned(self, method: Method, name: str, sigma: float) -> tuple[Measured, bool]:
@@ -443,6 +419,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--cache", type=Path, metavar="FILE", help="figures of peers that need not be measured again")
     options = parser.parse_args(arguments)
     core.num_threads = THREADS
+    core.max_cache_size = 4096
     bench = Bench(options.cache)
     print("| method | clip, frames | noise | PSNR, dB | SSIM | best parameters |")
     print("|---|---|---|---|---|---|")
@@ -460,8 +437,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             missing[method.name] = str(reason)
             print(f"| {method.name} | | | not measured: {reason} | | |", flush=True)
     if options.json:
-        measured = [vars(m) for m in bench.known.values() if m.method in options.methods]
-        report = {"best": [vars(m) for m in results], "missing": missing, "measured": measured}
+        measured = [vars(record) for record in bench.known.values() if record.method in options.methods]
+        report = {"best": [vars(record) for record in results], "missing": missing, "measured": measured}
         options.json.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
 
 

@@ -90,7 +90,13 @@ class Case:
             actual = np.stack([frame[p] for frame in result])
             assert actual.shape == accepted.shape[-3:]
             assert actual.dtype == samples.dtype
-            assert_stored(actual, accepted, samples, noise, f"{self} {video.name} plane {p} (frame, y, x)")
+            assert_stored(
+                actual,
+                accepted,
+                samples,
+                noise,
+                f"{self} {video.name} {video.width}x{video.height} plane {p} (frame, y, x)",
+            )
 
 
 def of_plane(value: Any, plane: int) -> Any:

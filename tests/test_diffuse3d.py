@@ -75,6 +75,15 @@ def test_parity_of_windows(core: Any, rng: np.random.Generator, rho: float) -> N
         assert np.abs(filtered(frames, k=9.0, kt=12.0, rho=rho, time=0.7)[1] - wanted.middle).max() < 1e-3
 
 
+@pytest.mark.parametrize("width", [255, 256, 257, 258, 272, 511, 512, 513, 769])
+def test_parity_of_wide_pictures(core: Any, rng: np.random.Generator, width: int) -> None:
+    """Rows go through the loops in segments of 256 pixels."""
+    frames = moving(rng, 3, 5, width)
+    for rho in (0.0, 2.0, 10.0):
+        wanted = reference.diffuse3d(frames[1], [frames[0], frames[2]], k=9.0, kt=12.0, rho=rho)
+        assert np.abs(filtered(frames, k=9.0, kt=12.0, rho=rho)[1] - wanted.middle).max() < 1e-3
+
+
 def test_most_steps(core: Any, rng: np.random.Generator) -> None:
     frames = moving(rng, 3)
     wanted = reference.diffuse3d(frames[1], [frames[0], frames[2]], k=9.0, kt=12.0, time=3.0, weight=1.0, steps=64)
@@ -362,15 +371,24 @@ def test_ghosts_fade_with_the_difference(core: Any) -> None:
 # Values that only float has.
 
 
-def test_not_a_number_stays_near(core: Any, rng: np.random.Generator) -> None:
-    """It shows at its own place in its frame; elsewhere values are finite."""
-    frames = moving(rng, 5)
-    frames[2][15, 20] = np.nan
-    result = filtered(frames, k=9.0, kt=12.0)
-    assert np.isnan(result[2][15, 20])
-    for out in result:
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("rho", [0.0, 2.0, 10.0])
+def test_not_a_number_stays_near(core: Any, rng: np.random.Generator, value: float, rho: float) -> None:
+    """It shows around its place, one pixel further with each step, in its frame and those that have it as a neighbour.
+
+    Where it does not show, frames mix as much as without it, or less: its window counts as another picture.
+    """
+    frames = [
+        np.full((40, 40), level) + rng.normal(0.0, 0.1, (40, 40)) for level in (100.0, 100.0, 200.0, 100.0, 100.0)
+    ]
+    frames[2][15, 20] = value
+    result = filtered(frames, k=0.5, kt=5.0, rho=rho)
+    assert not np.isfinite(result[2][15, 20])
+    for out, frame in zip(result, frames, strict=True):
         bad = np.argwhere(~np.isfinite(out))
         assert all(abs(y - 15) + abs(x - 20) <= 4 for y, x in bad)
+        good = np.isfinite(out)
+        assert np.abs(out - frame)[good].max() < 1.0
 
 
 @pytest.mark.parametrize("size", [1e5, 1e9, 1e15, 1e25, 1e33])
@@ -379,9 +397,10 @@ def test_huge_values(core: Any, rng: np.random.Generator, size: float) -> None:
     frames = moving(rng, 3)
     for frame in frames:
         frame[10:20, 10:20] = size * rng.uniform(-1.0, 1.0, (10, 10))
+    whole = [size * rng.uniform(-1.0, 1.0, (31, 45)) for _ in range(3)]
     arguments: list[dict[str, Any]] = [{"k": 9.0, "kt": 12.0}, {}, {"k": UNLIMITED, "kt": UNLIMITED, "rho": 0.0}]
     for args in arguments:
-        assert all(np.isfinite(out).all() for out in filtered(frames, **args))
+        assert all(np.isfinite(out).all() for out in [*filtered(frames, **args), *filtered(whole, **args)])
 
 
 # Noise.
@@ -402,6 +421,13 @@ def test_noise_is_the_reference_s(core: Any, rng: np.random.Generator, shape: tu
     for n, (sigma,) in enumerate(sigmas(core.vdiff.Diffuse3D(clip, **others))):
         nearest = [frames[m] for m in (n - 1, n + 1) if 0 <= m < 5]
         assert sigma == pytest.approx(reference.noise(frames[n], nearest, fresh=not given), rel=1e-4)
+
+
+def test_noise_takes_more_room_than_the_steps(core: Any, rng: np.random.Generator) -> None:
+    """Many rows that are looked at, hardly any that the steps need."""
+    (frame,) = moving(rng, 1, 127, 600)
+    out = core.vdiff.Diffuse3D(gray(frame / 255.0), radius=0, rho=0, time=0.25)
+    assert sigmas(out)[0][0] == pytest.approx(reference.noise(frame, [], fresh=True), rel=1e-4)
 
 
 @pytest.mark.parametrize("sigma", [2.0, 5.0, 10.0, 20.0])
@@ -452,6 +478,8 @@ def test_property_only_where_noise_was_looked_for(core: Any, rng: np.random.Gene
     clip = make_clip(video, random_frames(rng, video, 3))
     assert "VdiffSigma" not in core.vdiff.Diffuse3D(clip, **PLAIN).get_frame(0).props
     assert "VdiffSigma" not in core.vdiff.Diffuse3D(clip, time=0).get_frame(0).props
+    for alone in ({"radius": 0}, {"weight": 0}):
+        assert "VdiffSigma" not in core.vdiff.Diffuse3D(clip, k=5, **alone).get_frame(0).props
     assert [s > 0 for s in sigmas(core.vdiff.Diffuse3D(clip, planes=[0, 2]))[0]] == [True, False, True]
     assert [s > 0 for s in sigmas(core.vdiff.Diffuse3D(clip, k=[0, 5], kt=[9, 9, 0]))[0]] == [True, False, True]
     assert all(s > 0 for s in sigmas(core.vdiff.Diffuse3D(clip))[0])

@@ -359,3 +359,18 @@ def test_parameters_that_may_ask_for_much_do_not_allocate(core: Any) -> None:
     call("Diffuse3D", radius=7, time=16, steps=64, rho=10)
     call("Dilate", radius=10000, shape="disc")
     assert core.used_cache_size == before
+
+
+@pytest.mark.parametrize(
+    ("name", "args"),
+    [
+        ("Diffuse3D", {"radius": 7}),
+        ("DiffBlend", {"lag": -100}),
+        ("SceneDetect", {}),
+        ("Spread", {"dx": 1, "dy": 0, "weights": 1.0, "lag": -3}),
+    ],
+)
+def test_end_of_the_longest_clip(core: Any, name: str, args: Args) -> None:
+    """Frames after the last one are not asked for, though their numbers would not fit 32 bits."""
+    clip = core.std.BlankClip(format=vs.GRAY8, width=8, height=8, length=2**31 - 1, keep=True)
+    call(name, clip, **args).get_frame(2**31 - 2).close()

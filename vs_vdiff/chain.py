@@ -49,7 +49,7 @@ def parse(text: str) -> list[Filter]:
     r"""Read a chain such as `diffuse=time=4:k=6,decay=mode=max:halflife=5`.
 
     Filters are separated by `,`, arguments by `:`. An argument is `name=value`, or a value alone: those come first, in
-    the order of the filter's signature. Values of an array are separated by `|`. As in FFmpeg, `'...'` and `\` protect
+    the order of the filter's signature, clips left out. Values of an array are separated by `|`. As in FFmpeg, `'...'` and `\` protect
     special characters, and each of the two levels (chain, arguments) takes its own layer away. Case does not matter in
     names.
 
@@ -145,7 +145,7 @@ def parameters(function: vs.Function) -> dict[str, str]:
 def parse_arguments(function: vs.Function, text: str) -> dict[str, Value | list[Value]]:
     """Read `value:value:name=value` for a filter."""
     kinds = parameters(function)
-    positional = iter(kinds)
+    positional = iter([name for name, kind in kinds.items() if kind.removesuffix("[]") not in NODES])
     arguments: dict[str, Value | list[Value]] = {}
     filter_name = function.name.lower()
     rest = text

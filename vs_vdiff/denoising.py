@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from operator import index
 
 import vapoursynth as vs
 
@@ -11,7 +12,7 @@ __all__ = ["MotionError", "denoise"]
 
 BLOCK = 16
 """Side of the blocks whose motion is looked for; they overlap by half. Smaller ones follow the noise."""
-BLUR = 1.5
+BLUR = 1.0
 """Standard deviation of the blur under which motion is looked for, in pixels."""
 
 
@@ -34,10 +35,13 @@ def denoise(clip: vs.VideoNode, strength: float = 1.0, radius: int = 3, motion: 
 
     Raises:
         MotionError: Neither plugin is installed, and `motion` is on.
+        PluginNotFoundError: vdiff's own plugin is not there.
+        TypeError: `radius` is no whole number.
         vapoursynth.Error: An argument is out of range, or vdiff does not take the format; the message says which one.
     """
     plugin.load()
     core = vs.core
+    radius = index(radius)
     core.vdiff.Diffuse3D(clip, radius=radius, strength=strength)  # refuses before anything is built
     given = {}
     if motion and radius > 0 and min(clip.width, clip.height) >= 2 * BLOCK:

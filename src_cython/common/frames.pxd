@@ -1,5 +1,7 @@
 """Frames: outputs that share untouched planes, and the frames around one, within its clip and its scene."""
 
+from libc.stdint cimport int64_t
+
 from api.vapoursynth cimport VSAPI, VSCore, VSFrame, VSFrameContext, VSMap, VSNode, VSVideoInfo, cfRGB, cfYUV
 from common.pixels cimport HALF, PLANES, SINGLE, Pixels, View
 
@@ -43,8 +45,9 @@ cdef inline bint starts_scene(const VSFrame *frame, const VSAPI *api) noexcept n
     return api.mapGetInt(api.getFramePropertiesRO(frame), b"_SceneChangePrev", 0, &error) != 0
 
 
-cdef inline int clamp_to_clip(int n, const VSVideoInfo *vi) noexcept nogil:
-    return max(0, min(n, vi.numFrames - 1))
+cdef inline int clamp_to_clip(int n, int offset, const VSVideoInfo *vi) noexcept nogil:
+    """The frame nearest to n + offset, a sum that may not fit an int."""
+    return <int>max(<int64_t>0, min(<int64_t>n + offset, <int64_t>vi.numFrames - 1))
 
 
 cdef inline void request_between(
@@ -75,7 +78,7 @@ cdef inline void request_lagged(
         int n, int lag, bint in_scene, VSNode *node, const VSVideoInfo *vi,
         VSFrameContext *context, const VSAPI *api) noexcept nogil:
     """Requests frame n and what `lagged_frame` needs."""
-    cdef int m = clamp_to_clip(n - lag, vi)
+    cdef int m = clamp_to_clip(n, -lag, vi)
     if in_scene:
         request_between(n, m, node, context, api)
     else:
@@ -87,7 +90,7 @@ cdef inline const VSFrame *lagged_frame(
         int n, int lag, bint in_scene, VSNode *node, const VSVideoInfo *vi,
         VSFrameContext *context, const VSAPI *api) noexcept nogil:
     """The frame `lag` before n (negative: after it), held at the ends of the clip and, if asked for, of the scene."""
-    cdef int m = clamp_to_clip(n - lag, vi)
+    cdef int m = clamp_to_clip(n, -lag, vi)
     return api.getFrameFilter(clamp_to_scene(n, m, node, context, api) if in_scene else m, node, context)
 
 

@@ -67,7 +67,7 @@ cdef const VSFrame *get_frame(
     if reason == arInitial:
         api.requestFrameFilter(n, d.clip, context)
         if d.guide != NULL:
-            api.requestFrameFilter(clamp_to_clip(n, d.guide_vi), d.guide, context)
+            api.requestFrameFilter(clamp_to_clip(n, 0, d.guide_vi), d.guide, context)
         return NULL
     if reason != arAllFramesReady:
         return NULL
@@ -76,7 +76,7 @@ cdef const VSFrame *get_frame(
     for p in range(d.vi.format.numPlanes):
         views[p] = view_plane(src, p, &d.pixels, api)
     if d.guide != NULL:
-        guide = api.getFrameFilter(clamp_to_clip(n, d.guide_vi), d.guide, context)
+        guide = api.getFrameFilter(clamp_to_clip(n, 0, d.guide_vi), d.guide, context)
         for p in range(d.guide_vi.format.numPlanes):
             guides[p] = view_plane(guide, p, &d.guide_pixels, api)
     dst = new_output(src, d.vi, d.process, core, api)

@@ -38,6 +38,7 @@ cdef struct Diffuse3D:
     double k[PLANES]                   # 8-bit scale; 0: from the noise
     double kt[PLANES]
     double strength
+    bint needs_noise[PLANES]           # for contrasts that are not given
     bint reports                       # the noise, as a property
     Diffusion3D diffusion
     Scratch scratch
@@ -57,7 +58,7 @@ cdef bint looks_around(const Diffuse3D *d) noexcept nogil:
 cdef void request_frames(int n, const Diffuse3D *d, VSFrameContext *context, const VSAPI *api) noexcept nogil:
     cdef int reach = d.radius if looks_around(d) else 0
     cdef int i
-    request_between(clamp_to_clip(n - reach, d.vi), clamp_to_clip(n + reach, d.vi), d.clip, context, api)
+    request_between(clamp_to_clip(n, -reach, d.vi), clamp_to_clip(n, reach, d.vi), d.clip, context, api)
     if d.given:
         for i in range(2 * d.radius):
             api.requestFrameFilter(n, d.neighbours[i], context)
@@ -66,8 +67,8 @@ cdef void request_frames(int n, const Diffuse3D *d, VSFrameContext *context, con
 cdef void get_around(
         int n, const Diffuse3D *d, Around *a, VSFrameContext *context, const VSAPI *api) noexcept nogil:
     """The frames within the clip and, if asked for, the scene, from the earliest."""
-    cdef int first = clamp_to_clip(n - d.radius, d.vi)
-    cdef int last = clamp_to_clip(n + d.radius, d.vi)
+    cdef int first = clamp_to_clip(n, -d.radius, d.vi)
+    cdef int last = clamp_to_clip(n, d.radius, d.vi)
     cdef int m
     a.count = 0
     a.before = 0
@@ -103,7 +104,7 @@ cdef double process_plane(
     cdef int i
     for i in range(a.count):
         around[i] = view_plane(a.frame[i], plane, &d.pixels, api)
-    if d.k[plane] == 0 or d.kt[plane] == 0:
+    if d.needs_noise[plane]:
         sigma = noise_deviation(
             &middle, &around[a.before - 1] if a.before > 0 else NULL,
             &around[a.before] if a.before < a.count else NULL, not d.given, scratch)
@@ -243,7 +244,8 @@ cdef void create(const VSMap *given, VSMap *out, void *user, VSCore *core, const
                 wavefront_floats(plane_width(d.vi, p), &d.diffusion),
                 noise_floats(plane_width(d.vi, p), plane_height(d.vi, p)))
             d.scratch.size = max(d.scratch.size, floats * sizeof(float))
-            d.reports = d.reports or d.k[p] == 0 or d.kt[p] == 0
+            d.needs_noise[p] = d.k[p] == 0 or (d.kt[p] == 0 and d.radius > 0)
+            d.reports = d.reports or d.needs_noise[p]
     needs[0].source = d.clip
     needs[0].requestPattern = rpGeneral if looks_around(d) else rpStrictSpatial
     for i in range(2 * d.radius if d.given else 0):

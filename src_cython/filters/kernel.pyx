@@ -111,7 +111,7 @@ cdef const VSFrame *get_frame(
         for i in range(d.clip_count):
             for j in range(d.lag_count):
                 request_lagged(
-                    clamp_to_clip(n, d.vis[i]), d.lags[j], d.scenechange, d.clips[i], d.vis[i], context, api)
+                    clamp_to_clip(n, 0, d.vis[i]), d.lags[j], d.scenechange, d.clips[i], d.vis[i], context, api)
         return NULL
     if reason != arAllFramesReady:
         return NULL
@@ -120,7 +120,7 @@ cdef const VSFrame *get_frame(
     for i in range(d.clip_count):
         for j in range(d.lag_count):
             src[i * d.lag_count + j] = lagged_frame(
-                clamp_to_clip(n, d.vis[i]), d.lags[j], d.scenechange, d.clips[i], d.vis[i], context, api)
+                clamp_to_clip(n, 0, d.vis[i]), d.lags[j], d.scenechange, d.clips[i], d.vis[i], context, api)
     dst = new_output(now, &d.vi, d.process, core, api)
     scratch = take_scratch(&d.scratch)
     done = dst != NULL and scratch != NULL

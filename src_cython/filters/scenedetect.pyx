@@ -90,8 +90,8 @@ cdef const VSFrame *get_feature(
 cdef Evidence evidence_of_features(const Stage *d, int n, VSFrameContext *context, const VSAPI *api) noexcept nogil:
     cdef const VSFrame *frames[WINDOW]
     cdef const float *features[WINDOW]
-    cdef int first = clamp_to_clip(n - frames_before(d.metric), &d.vi)
-    cdef int last = clamp_to_clip(n + frames_after(d.metric), &d.vi)
+    cdef int first = clamp_to_clip(n, -frames_before(d.metric), &d.vi)
+    cdef int last = clamp_to_clip(n, frames_after(d.metric), &d.vi)
     cdef Evidence e
     cdef int m
     for m in range(first, last + 1):
@@ -126,7 +126,7 @@ cdef const VSFrame *get_evidence(
     cdef Evidence *e
     if reason == arInitial:
         request_between(
-            clamp_to_clip(n - frames_before(d.metric), &d.vi), clamp_to_clip(n + frames_after(d.metric), &d.vi),
+            clamp_to_clip(n, -frames_before(d.metric), &d.vi), clamp_to_clip(n, frames_after(d.metric), &d.vi),
             d.source, context, api)
         return NULL
     if reason != arAllFramesReady:
@@ -155,8 +155,8 @@ cdef const VSFrame *get_frame(
         int n, int reason, void *instance, void **frame_data,
         VSFrameContext *context, VSCore *core, const VSAPI *api) noexcept nogil:
     cdef SceneDetect *d = <SceneDetect *>instance
-    cdef int first = clamp_to_clip(n - around(d), d.vi)
-    cdef int last = clamp_to_clip(n + 1 + around(d), d.vi)
+    cdef int first = clamp_to_clip(n, -around(d), d.vi)
+    cdef int last = clamp_to_clip(n, 1 + around(d), d.vi)
     cdef Evidence evidence[AROUND]
     cdef float scores[AROUND]
     cdef bint process[PLANES]

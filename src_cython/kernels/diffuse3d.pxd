@@ -23,7 +23,7 @@ Beyond the border, the picture continues as its mirror image. As in kernels.diff
 one wavefront: the step in time emits a row as soon as its neighbourhood is known, each step in space follows.
 """
 
-from libc.math cimport ceil
+from libc.math cimport INFINITY, ceil
 from libc.stddef cimport ptrdiff_t, size_t
 from libc.string cimport memset
 
@@ -81,11 +81,14 @@ cdef inline void begin_mean(row total, row weights, row squares, crow u, int n) 
 cdef inline void add_neighbour(
         row total, row weights, row squares, crow u, crow s2, int n, float contrast2, float rise,
         float fall) noexcept nogil:
-    """rise = W * SLOPE * kt^2 and fall = (W + 1) * SLOPE * kt^2 spare a division: m = rise / (fall + excess)."""
+    """rise = W * SLOPE * kt^2 and fall = (W + 1) * SLOPE * kt^2 spare a division: m = rise / (fall + excess).
+
+    A difference that is no number is as large as any.
+    """
     cdef int x
     cdef float m
     for x in range(n):  # hot
-        m = rise / (fall + maxf(s2[x] - contrast2, 0))
+        m = rise / (fall + maxf(minf(s2[x], INFINITY) - contrast2, 0))
         total[x] += m * u[x]
         weights[x] += m
         squares[x] += m * m
@@ -175,24 +178,28 @@ cdef struct Wavefront:
 
 
 cdef enum:
-    SINGLE_ROWS = 4        # of a wavefront, outside its rings
     BUFFERS = 5
+
+
+cdef struct Layout:        # of scratch memory; NULL: to see how much it takes
+    float *first
+    size_t used
 
 
 cdef inline float *row_of(const Ring *r, int y) noexcept nogil:
     return r.first + (y % r.rows) * r.pitch
 
 
-cdef inline Ring lay_ring(float **scratch, size_t pitch, int rows) noexcept nogil:
+cdef inline Ring lay_ring(Layout *scratch, size_t pitch, int rows) noexcept nogil:
     cdef Ring r
-    r.first = scratch[0] + GHOST
+    r.first = scratch.first + scratch.used + GHOST if scratch.first != NULL else NULL
     r.pitch = pitch
     r.rows = rows
-    scratch[0] += pitch * rows
+    scratch.used += pitch * rows
     return r
 
 
-cdef inline float *lay_row(float **scratch, size_t pitch) noexcept nogil:
+cdef inline float *lay_row(Layout *scratch, size_t pitch) noexcept nogil:
     return lay_ring(scratch, pitch, 1).first
 
 
@@ -201,27 +208,16 @@ cdef inline int lag(const Diffusion3D *d) noexcept nogil:
     return d.in_space.radius + 1
 
 
-cdef inline int rows_of_square(const Diffusion3D *d) noexcept nogil:
-    return 2 * d.in_time.radius + 1
-
-
-cdef inline int rows_of_contrast(const Diffusion3D *d) noexcept nogil:
-    """From the row whose variance is known to the one that the last step needs."""
-    return d.steps * lag(d) + 1
-
-
-cdef inline size_t wavefront_floats(int width, const Diffusion3D *d) noexcept nogil:
-    cdef size_t rows = SINGLE_ROWS + d.neighbours * rows_of_square(d)
-    rows += d.steps * (5 * d.in_space.radius + 7) + 2 + 2 * rows_of_contrast(d)
-    return rows * row_floats(width) + BUFFERS * BUFFER
-
-
-cdef inline void lay_wavefront(Wavefront *w, int width, const Diffusion3D *d, float *scratch) noexcept nogil:
+cdef inline size_t lay_wavefront(Wavefront *w, int width, const Diffusion3D *d, float *memory) noexcept nogil:
+    """How many floats it takes."""
+    cdef Layout scratch
     cdef size_t pitch = row_floats(width)
     cdef int radius = d.in_space.radius
     cdef int i
+    scratch.first = memory
+    scratch.used = 0
     for i in range(d.neighbours):
-        w.time.squares[i] = lay_ring(&scratch, pitch, rows_of_square(d))
+        w.time.squares[i] = lay_ring(&scratch, pitch, 2 * d.in_time.radius + 1)
     w.time.known = 0
     w.time.middle = lay_row(&scratch, pitch)
     w.time.other = lay_row(&scratch, pitch)
@@ -231,12 +227,19 @@ cdef inline void lay_wavefront(Wavefront *w, int width, const Diffusion3D *d, fl
         w.levels[i].below = lay_ring(&scratch, pitch, 2 * radius + 1)
         w.levels[i].flux = lay_ring(&scratch, pitch, 2)
     w.f2 = lay_ring(&scratch, pitch, 2)
-    w.k2_across = lay_ring(&scratch, pitch, rows_of_contrast(d))
-    w.k2_below = lay_ring(&scratch, pitch, rows_of_contrast(d))
+    # From the row whose variance is known to the one that the last step needs.
+    w.k2_across = lay_ring(&scratch, pitch, d.steps * lag(d) + 1)
+    w.k2_below = lay_ring(&scratch, pitch, d.steps * lag(d) + 1)
     w.none = lay_row(&scratch, pitch)
     w.last = lay_row(&scratch, pitch)
-    w.buffers = scratch + GHOST
-    memset(w.none - GHOST, 0, pitch * sizeof(float))
+    w.buffers = lay_ring(&scratch, BUFFER, BUFFERS).first
+    return scratch.used
+
+
+cdef inline size_t wavefront_floats(int width, const Diffusion3D *d) noexcept nogil:
+    """The scratch that diffuse3d_plane needs."""
+    cdef Wavefront w
+    return lay_wavefront(&w, width, d, NULL)
 
 
 cdef inline float *buffer(const Wavefront *w, int i) noexcept nogil:
@@ -370,6 +373,7 @@ cdef inline void diffuse3d_plane(
     cdef int front, step, y
     cdef float *out
     lay_wavefront(&w, width, d, scratch)
+    memset(w.none - GHOST, 0, row_floats(width) * sizeof(float))
     for front in range(height + d.steps * lag(d)):
         if front < height:
             row_in_time(

@@ -13,8 +13,7 @@ from kernels.diffuse cimport (
     GHOST, Diffusion, diffuse_plane, plane_floats, row_floats, scratch_floats, set_contrast, set_ghosts)
 from kernels.diffusivity cimport diffusivity_row
 from kernels.heat cimport Heat, heat_floats, heat_plane
-from kernels.steering cimport (
-    gradient_floats, reduce_plane, robust_contrast, squared_gradient)
+from kernels.steering cimport gradient_floats, reduce_plane, robust_contrast, squared_gradient
 
 
 cdef enum Scheme:

@@ -6,6 +6,7 @@ over rows spread over the picture: edges and texture then count little. In the d
 still does not count at all.
 """
 
+from libc.limits cimport INT_MAX
 from libc.math cimport fmax, fmin
 from libc.stddef cimport size_t
 from libc.string cimport memmove
@@ -60,7 +61,7 @@ cdef inline double deviation(const View *v, const View *minus, float *scratch) n
     cdef int k, first, last
     if n <= 0:
         return -1
-    while y < v.height - 2:
+    while y < v.height - 2 and count <= <size_t>(INT_MAX - n):
         for k in range(3):
             load_view(scratch + k * pitch, v, y + k)
             if minus != NULL:

@@ -5,7 +5,7 @@ s^2 = ((u[x+1] - u[x-1])^2 + (u[y+1] - u[y-1])^2) / 4. Several planes steer by t
 """
 
 from libc.math cimport fabsf, fmax, fmin, sqrtf
-from libc.stddef cimport ptrdiff_t, size_t
+from libc.stddef cimport size_t
 from libc.string cimport memcpy, memset
 
 from common.c cimport bits_of_float, crow, float_of_bits, row
