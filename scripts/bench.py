@@ -492,12 +492,26 @@ def diffuse3d_rows() -> Iterator[Row]:
             ours(lambda clip, step=step: bench_quality.dfttest(clip, 100, step), lambda: source(vs.GRAYS, 12)),  # type: ignore[misc]
             rounds=5,
         )
+    for step in (4, 8):
+        yield Row(
+            f"Diffuse3D-WNNM-{step}",
+            f"vszip.WNNM, radius 1, blocks of 8 every {step} pixels; radius 3, GRAYS",
+            denoised,
+            ours(
+                lambda clip, step=step: core.vszip.WNNM(clip, sigma=[18], radius=1, block_step=step),  # type: ignore[misc]
+                lambda: source(vs.GRAYS, 4),
+            ),
+            rounds=5,
+        )
     yield Row(
-        "Diffuse3D-WNNM",
-        "vszip.WNNM, radius 1, with its own defaults; radius 3, GRAYS",
+        "Diffuse3D-WNNM-32",
+        "vszip.WNNM, radius 1, the setting of the best quality; radius 3, GRAYS",
         denoised,
-        ours(lambda clip: core.vszip.WNNM(clip, sigma=[18], radius=1), lambda: source(vs.GRAYS, 4)),
-        rounds=3,
+        ours(
+            lambda clip: core.vszip.WNNM(clip, sigma=[18], radius=1, block_step=4, group_size=32, residual=1),
+            lambda: source(vs.GRAYS, 1),
+        ),
+        rounds=1,
     )
     yield Row(
         "Diffuse3D-nlm",
@@ -745,9 +759,13 @@ def selected(names: Sequence[str]) -> list[Row | Scaling]:
 
 def main() -> None:
     """Measures the rows asked for, prints a line each."""
+    if "--quality" in sys.argv[1:]:
+        bench_quality.main([argument for argument in sys.argv[1:] if argument != "--quality"])
+        return
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("row", nargs="*", help="Diffuse, Diffuse-opencv, fed, Spread, scaling, ... (default: all)")
     parser.add_argument("--rounds", type=int, default=7, help="measurements of each row (default 7)")
+    parser.add_argument("--quality", action="store_true", help="denoisers in decibels instead, see --quality --help")
     parser.add_argument("--peak", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.peak:

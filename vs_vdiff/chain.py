@@ -49,9 +49,9 @@ def parse(text: str) -> list[Filter]:
     r"""Read a chain such as `diffuse=time=4:k=6,decay=mode=max:halflife=5`.
 
     Filters are separated by `,`, arguments by `:`. An argument is `name=value`, or a value alone: those come first, in
-    the order of the filter's signature, clips left out. Values of an array are separated by `|`. As in FFmpeg, `'...'` and `\` protect
-    special characters, and each of the two levels (chain, arguments) takes its own layer away. Case does not matter in
-    names.
+    the order of the filter's signature, clips left out. Values of an array are separated by `|`. As in FFmpeg, `'...'`
+    and `\` protect special characters, and each of the two levels (chain, arguments) takes its own layer away. Case
+    does not matter in names.
 
     Raises:
         UsageError: The syntax is wrong, or there is no such filter, argument or value.
