@@ -373,4 +373,5 @@ def test_parameters_that_may_ask_for_much_do_not_allocate(core: Any) -> None:
 def test_end_of_the_longest_clip(core: Any, name: str, args: Args) -> None:
     """Frames after the last one are not asked for, though their numbers would not fit 32 bits."""
     clip = core.std.BlankClip(format=vs.GRAY8, width=8, height=8, length=2**31 - 1, keep=True)
-    call(name, clip, **args).get_frame(2**31 - 2).close()
+    with call(name, clip, **args).get_frame(2**31 - 2) as frame:
+        assert (frame.width, frame.height) == (8, 8)
