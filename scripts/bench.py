@@ -65,7 +65,7 @@ class Row:
         measured = [(ours(), peer()) for _ in range(min(rounds, self.rounds))]
         ratio = statistics.median(a / b for a, b in measured)
         a, b = (statistics.median(side) for side in zip(*measured, strict=True))
-        yield f"{self.name:19} {ratio:7.2f}x  {a:7.1f} fps / {b:7.1f} fps   {self.against}"
+        yield f"{self.name:19} {ratio:7.2f}x  {a:7.4g} fps / {b:7.4g} fps   {self.against}"
 
 
 @dataclass(frozen=True)

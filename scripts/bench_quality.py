@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 import vapoursynth as vs
 from numpy.typing import NDArray
-from scipy.ndimage import correlate1d
+from quality import psnr, ssim
 
 import vs_vdiff
 from vs_vdiff import denoising, ffmpeg
@@ -127,40 +127,6 @@ def noisy(name: str, sigma: float) -> Clip:
     seeds = ([zlib.crc32(name.encode()), CLIPS[name] + n, round(1000 * sigma)] for n in range(FRAMES))
     noise = (np.random.default_rng(seed) for seed in seeds)
     return clip_of([x + random.normal(0, sigma, x.shape) for x, random in zip(clean(name), noise, strict=True)])
-
-
-def psnr(x: Picture, y: Picture) -> float:
-    """Peak signal-to-noise ratio in decibels, peak 255."""
-    return float(10 * np.log10(255**2 / np.mean((x - y) ** 2)))
-
-
-def window_mean(x: Picture) -> Picture:
-    """Means under the Gaussian window of SSIM, 11x11 with a deviation of 1.5, where it lies within the picture."""
-    weights = np.exp(-0.5 * (np.arange(-5, 6) / 1.5) ** 2)
-    weights /= weights.sum()
-    for axis in (0, 1):
-        x = correlate1d(x, weights, axis)
-    return x[5:-5, 5:-5]
-
-
-@lru_cache(FRAMES)
-def moments(name: str, n: int) -> tuple[Picture, Picture]:
-    """Local mean and variance of a clean picture."""
-    x = clean(name)[n]
-    mean = window_mean(x)
-    return mean, window_mean(x * x) - mean * mean
-
-
-def ssim(name: str, n: int, y: Picture) -> float:
-    """Structural similarity of a picture and the clip's frame n (Wang et al. 2004), K1 = 0.01, K2 = 0.03."""
-    c1, c2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
-    x = clean(name)[n]
-    mean_x, var_x = moments(name, n)
-    mean_y = window_mean(y)
-    var_y = window_mean(y * y) - mean_y * mean_y
-    covariance = window_mean(x * y) - mean_x * mean_y
-    luminance = (2 * mean_x * mean_y + c1) / (mean_x**2 + mean_y**2 + c1)
-    return float(np.mean(luminance * (2 * covariance + c2) / (var_x + var_y + c2)))
 
 
 # Motion
@@ -397,7 +363,7 @@ class Bench:
             start = time.perf_counter()
             out = pictures_of(method.denoise(noisy(name, sigma), **params))
             seconds = time.perf_counter() - start
-            figures = [(psnr(x, y), ssim(name, n, y)) for n, (x, y) in enumerate(zip(clean(name), out, strict=True))]
+            figures = [(psnr(y, x, 255.0), ssim(y, x, 255.0)) for x, y in zip(clean(name), out, strict=True)]
             mean = [round(float(figure), 4) for figure in np.mean(figures, axis=0)]
             self.known[wanted.key] = replace(wanted, psnr=mean[0], ssim=mean[1], seconds=round(seconds, 2))
             print(f"  {method.name}, {name}, {sigma:g}: {params} {mean[0]:.2f}", file=sys.stderr, flush=True)

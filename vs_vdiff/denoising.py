@@ -46,7 +46,7 @@ def denoise(clip: vs.VideoNode, strength: float = 1.0, radius: int = 3, motion: 
     given = {}
     if motion and radius > 0 and min(clip.width, clip.height) >= 2 * BLOCK:
         given["neighbours"] = list(find_motion().neighbours(clip, radius))
-    # Cuts are looked for here, lest someone's frames of other scenes are mixed for want of a filter before this one.
+    # Whoever calls this need not know that frames of other scenes must be told apart first.
     cut = core.vdiff.SceneDetect(clip)
     filtered = core.vdiff.Diffuse3D(cut, radius=radius, strength=strength, **given)
     restored = core.std.CopyFrameProps(filtered, clip)

@@ -267,7 +267,7 @@ cdef inline void row_in_time(
         const Diffusion3D *d) noexcept nogil:
     """Row y of v and of f^2."""
     cdef const float *near[2 * REACH + 1]
-    cdef float *other = buffer(w, 0)
+    cdef float *other = buffer(w, 0)   # before it is loaded, the room that mean_around takes
     cdef float *s2 = buffer(w, 1)
     cdef float *total = buffer(w, 2)
     cdef float *weights = buffer(w, 3)

@@ -8,9 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import correlate1d
 
-from reference import Real
-
 Picture = NDArray[Any]
+Real = NDArray[np.float64]
 
 
 def psnr(picture: Picture, wanted: Picture, peak: float = 1.0) -> float:
