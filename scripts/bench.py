@@ -21,11 +21,11 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-import bench_quality
 import numpy as np
 import vapoursynth as vs
 from numpy.typing import NDArray
 
+import bench_quality
 import vs_vdiff
 from vs_vdiff import ffmpeg
 

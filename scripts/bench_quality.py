@@ -22,9 +22,9 @@ from typing import Any
 import numpy as np
 import vapoursynth as vs
 from numpy.typing import NDArray
-from quality import psnr, ssim
 
 import vs_vdiff
+from quality import psnr, ssim
 from vs_vdiff import denoising, ffmpeg
 from vs_vdiff.errors import CommandError
 
