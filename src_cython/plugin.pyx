@@ -1,53 +1,74 @@
 """The entry point: who the plugin is, then one line per filter."""
 
-from api.vapoursynth cimport VAPOURSYNTH_API_VERSION, VS_MAKE_VERSION, VSPLUGINAPI, VSPlugin
+from api.vapoursynth cimport (
+    VAPOURSYNTH_API_VERSION, VS_MAKE_VERSION, VSAPI, VSCore, VSMap, VSPLUGINAPI, VSPlugin)
+from common.registry cimport Registry
 
 
 cdef extern from * nogil:
     """
-    #include "VapourSynth4.h"
-    void vdiff_register_changemap(VSPlugin *, const VSPLUGINAPI *);
-    void vdiff_register_decay(VSPlugin *, const VSPLUGINAPI *);
-    void vdiff_register_diffblend(VSPlugin *, const VSPLUGINAPI *);
-    void vdiff_register_diffuse(VSPlugin *, const VSPLUGINAPI *);
-    void vdiff_register_diffuse3d(VSPlugin *, const VSPLUGINAPI *);
-    void vdiff_register_extrapolate(VSPlugin *, const VSPLUGINAPI *);
-    void vdiff_register_kernel(VSPlugin *, const VSPLUGINAPI *);
-    void vdiff_register_morphology(VSPlugin *, const VSPLUGINAPI *);
-    void vdiff_register_scenedetect(VSPlugin *, const VSPLUGINAPI *);
-    void vdiff_register_shock(VSPlugin *, const VSPLUGINAPI *);
-    void vdiff_register_spread(VSPlugin *, const VSPLUGINAPI *);
-    void vdiff_register_tensordiffuse(VSPlugin *, const VSPLUGINAPI *);
+    void vdiff_add_changemap(const vdiff_registry *);
+    void vdiff_add_decay(const vdiff_registry *);
+    void vdiff_add_diffblend(const vdiff_registry *);
+    void vdiff_add_diffuse(const vdiff_registry *);
+    void vdiff_add_diffuse3d(const vdiff_registry *);
+    void vdiff_add_extrapolate(const vdiff_registry *);
+    void vdiff_add_kernel(const vdiff_registry *);
+    void vdiff_add_morphology(const vdiff_registry *);
+    void vdiff_add_scenedetect(const vdiff_registry *);
+    void vdiff_add_shock(const vdiff_registry *);
+    void vdiff_add_spread(const vdiff_registry *);
+    void vdiff_add_tensordiffuse(const vdiff_registry *);
     """
     int VERSION_MAJOR "VDIFF_VERSION_MAJOR"
     int VERSION_MINOR "VDIFF_VERSION_MINOR"
-    void vdiff_register_changemap(VSPlugin *plugin, const VSPLUGINAPI *api)
-    void vdiff_register_decay(VSPlugin *plugin, const VSPLUGINAPI *api)
-    void vdiff_register_diffblend(VSPlugin *plugin, const VSPLUGINAPI *api)
-    void vdiff_register_diffuse(VSPlugin *plugin, const VSPLUGINAPI *api)
-    void vdiff_register_diffuse3d(VSPlugin *plugin, const VSPLUGINAPI *api)
-    void vdiff_register_extrapolate(VSPlugin *plugin, const VSPLUGINAPI *api)
-    void vdiff_register_kernel(VSPlugin *plugin, const VSPLUGINAPI *api)
-    void vdiff_register_morphology(VSPlugin *plugin, const VSPLUGINAPI *api)
-    void vdiff_register_scenedetect(VSPlugin *plugin, const VSPLUGINAPI *api)
-    void vdiff_register_shock(VSPlugin *plugin, const VSPLUGINAPI *api)
-    void vdiff_register_spread(VSPlugin *plugin, const VSPLUGINAPI *api)
-    void vdiff_register_tensordiffuse(VSPlugin *plugin, const VSPLUGINAPI *api)
+    void vdiff_add_changemap(const Registry *registry)
+    void vdiff_add_decay(const Registry *registry)
+    void vdiff_add_diffblend(const Registry *registry)
+    void vdiff_add_diffuse(const Registry *registry)
+    void vdiff_add_diffuse3d(const Registry *registry)
+    void vdiff_add_extrapolate(const Registry *registry)
+    void vdiff_add_kernel(const Registry *registry)
+    void vdiff_add_morphology(const Registry *registry)
+    void vdiff_add_scenedetect(const Registry *registry)
+    void vdiff_add_shock(const Registry *registry)
+    void vdiff_add_spread(const Registry *registry)
+    void vdiff_add_tensordiffuse(const Registry *registry)
+
+
+cdef void add_filters(const Registry *registry) noexcept nogil:
+    vdiff_add_changemap(registry)
+    vdiff_add_decay(registry)
+    vdiff_add_diffblend(registry)
+    vdiff_add_diffuse(registry)
+    vdiff_add_diffuse3d(registry)
+    vdiff_add_extrapolate(registry)
+    vdiff_add_kernel(registry)
+    vdiff_add_morphology(registry)
+    vdiff_add_scenedetect(registry)
+    vdiff_add_shock(registry)
+    vdiff_add_spread(registry)
+    vdiff_add_tensordiffuse(registry)
+
+
+cdef void describe(const VSMap *given, VSMap *out, void *user, VSCore *core, const VSAPI *api) noexcept nogil:
+    """For each filter, by its name: what it does, and the defaults of its arguments."""
+    cdef Registry registry
+    registry.plugin = NULL
+    registry.plugin_api = NULL
+    registry.out = out
+    registry.api = api
+    add_filters(&registry)
 
 
 cdef public void VapourSynthPluginInit2(VSPlugin *plugin, const VSPLUGINAPI *api) noexcept nogil:
+    cdef Registry registry
+    registry.plugin = plugin
+    registry.plugin_api = api
+    registry.out = NULL
+    registry.api = NULL
     api.configPlugin(
         b"io.github.vdiff", b"vdiff", b"Video diffusion in space, in time and along frame differences",
         VS_MAKE_VERSION(VERSION_MAJOR, VERSION_MINOR), VAPOURSYNTH_API_VERSION, 0, plugin)
-    vdiff_register_changemap(plugin, api)
-    vdiff_register_decay(plugin, api)
-    vdiff_register_diffblend(plugin, api)
-    vdiff_register_diffuse(plugin, api)
-    vdiff_register_diffuse3d(plugin, api)
-    vdiff_register_extrapolate(plugin, api)
-    vdiff_register_kernel(plugin, api)
-    vdiff_register_morphology(plugin, api)
-    vdiff_register_scenedetect(plugin, api)
-    vdiff_register_shock(plugin, api)
-    vdiff_register_spread(plugin, api)
-    vdiff_register_tensordiffuse(plugin, api)
+    add_filters(&registry)
+    api.registerFunction(b"Filters", b"", b"any", describe, NULL, plugin)

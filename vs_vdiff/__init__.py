@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from vs_vdiff.kernels import Kernel, KernelError, diffuse, kernel
     from vs_vdiff.key_frames import format_keyframes, keyframes, write_keyframes
     from vs_vdiff.plugin import PluginNotFoundError, load
+    from vs_vdiff.presets import deband, dream, motion, trails
+    from vs_vdiff.typed import core
 
 __all__ = [
     "Kernel",
@@ -21,14 +23,19 @@ __all__ = [
     "MotionError",
     "PluginNotFoundError",
     "__version__",
+    "core",
+    "deband",
     "denoise",
     "diffuse",
+    "dream",
     "format_keyframes",
     "from_numpy",
     "kernel",
     "keyframes",
     "load",
+    "motion",
     "to_numpy",
+    "trails",
     "write_keyframes",
 ]
 MODULES = {
@@ -37,6 +44,8 @@ MODULES = {
     "kernels": ("Kernel", "KernelError", "diffuse", "kernel"),
     "key_frames": ("format_keyframes", "keyframes", "write_keyframes"),
     "plugin": ("PluginNotFoundError", "load"),
+    "presets": ("deband", "dream", "motion", "trails"),
+    "typed": ("core",),
 }
 """Where names come from."""
 

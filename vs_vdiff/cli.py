@@ -17,31 +17,39 @@ def main(arguments: Sequence[str] | None = None) -> None:
         arguments: The command line without the program's name; by default that of the process.
     """
     interrupt.watch()
+    own, encoder = split_at_dashes(sys.argv[1:] if arguments is None else arguments)
     try:
-        import click
-        import vapoursynth as vs
-
-        from vs_vdiff.commands import vdiff
-        from vs_vdiff.plugin import PluginNotFoundError
+        status = call(own, encoder)
+    except CommandError as error:
+        fail(str(error), error.status)
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("vs_vdiff"):
             raise
         fail(f'the command needs packages that are not installed ({error}): pip install "vapoursynth-vdiff[cli]"')
-
-    own, encoder = split_at_dashes(sys.argv[1:] if arguments is None else arguments)
-    try:
-        status = vdiff.main(own, prog_name="vdiff", obj=encoder, standalone_mode=False)
-    except click.exceptions.NoArgsIsHelpError as error:
-        error.show()
-        status = 2
-    except click.ClickException as error:
-        fail(error.format_message(), error.exit_code)
-    except CommandError as error:
-        fail(str(error), error.status)
-    except (PluginNotFoundError, vs.Error, OSError) as error:
+    except (ImportError, OSError) as error:  # of the first kind is a plugin that is not found
+        fail(str(error))
+    except Exception as error:
+        vapoursynth = sys.modules.get("vapoursynth")  # which may be what is missing
+        if vapoursynth is None or not isinstance(error, vapoursynth.Error):
+            raise
         fail(str(error))
     interrupt.ignore()
     sys.exit(status)
+
+
+def call(own: Sequence[str], encoder: Sequence[str]) -> int:
+    """Run a command and give its exit status."""
+    import click
+
+    from vs_vdiff.commands import vdiff
+
+    try:
+        return int(vdiff.main(own, prog_name="vdiff", obj=encoder, standalone_mode=False) or 0)
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
+        return 2
+    except click.ClickException as error:
+        fail(error.format_message(), error.exit_code)
 
 
 def split_at_dashes(arguments: Sequence[str]) -> tuple[list[str], list[str]]:

@@ -7,6 +7,7 @@ from operator import index
 import vapoursynth as vs
 
 from vs_vdiff import plugin
+from vs_vdiff.composing import Strength, factor, within_scenes
 
 __all__ = ["MotionError", "denoise"]
 
@@ -20,12 +21,15 @@ class MotionError(ImportError):
     """There is no plugin that finds motion."""
 
 
-def denoise(clip: vs.VideoNode, strength: float = 1.0, radius: int = 3, motion: bool = True) -> vs.VideoNode:
-    """Remove noise with `Diffuse3D`: along motion, not across cuts, as much as the noise of each frame asks for.
+def denoise(clip: vs.VideoNode, strength: Strength = "medium", radius: int = 3, motion: bool = True) -> vs.VideoNode:
+    """Removes noise: along motion, not across cuts, as much as the noise of each frame asks for.
+
+    It is `Diffuse3D`, with neighbours that are compensated for motion.
 
     Args:
         clip: Any format that vdiff takes.
-        strength: What the contrasts found from the noise are multiplied by, 0.01 to 100.
+        strength: light, medium, strong, or what the contrasts found from the noise are multiplied by, 0.01 to 100:
+            these stand for 0.5, 1 and 1.5.
         radius: Frames before and after each that take part, 0 to 7.
         motion: Whether these are compensated for motion, by MVUtensils (`mvu`) or else MVTools (`mv`). Where they are
             not, only what stands still is averaged in time. Pictures smaller than two blocks, 32 pixels, never are.
@@ -42,15 +46,12 @@ def denoise(clip: vs.VideoNode, strength: float = 1.0, radius: int = 3, motion: 
     plugin.load()
     core = vs.core
     radius = index(radius)
-    core.vdiff.Diffuse3D(clip, radius=radius, strength=strength)  # refuses before anything is built
+    options = {"radius": radius, "strength": factor("denoise", strength)}
+    core.vdiff.Diffuse3D(clip, **options)  # refuses before anything is built
     given = {}
     if motion and radius > 0 and min(clip.width, clip.height) >= 2 * BLOCK:
         given["neighbours"] = list(find_motion().neighbours(clip, radius))
-    # Whoever calls this need not know that frames of other scenes must be told apart first.
-    cut = core.vdiff.SceneDetect(clip)
-    filtered = core.vdiff.Diffuse3D(cut, radius=radius, strength=strength, **given)
-    restored = core.std.CopyFrameProps(filtered, clip)
-    return core.std.CopyFrameProps(restored, filtered, props=["VdiffSigma"])
+    return within_scenes(clip, lambda cut: core.vdiff.Diffuse3D(cut, **options, **given), "VdiffSigma")
 
 
 @dataclass(frozen=True)

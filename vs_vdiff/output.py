@@ -3,7 +3,7 @@
 import errno
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,8 +57,12 @@ class Output:
 
     def write(self, text: str) -> None:
         """Write a text file."""
+        self.make(lambda path: save(path, text))
+
+    def make(self, write: Callable[[Path], None]) -> None:
+        """Have a file written, to the path given, and give it its place."""
         with self.errors(), hidden_folder(self.path) as folder:
-            save(folder / self.path.name, text)
+            write(folder / self.path.name)
             self.publish(folder)
 
     @contextmanager

@@ -11,7 +11,7 @@ import vapoursynth as vs
 from vs_vdiff import ffmpeg
 from vs_vdiff.errors import CommandError, one_line
 
-__all__ = ["description", "pack", "playable", "prepare", "without_rgb"]
+__all__ = ["description", "pack", "playable", "prepare", "to_rgb", "without_rgb"]
 
 SUBSAMPLINGS = {(0, 0): "444", (1, 0): "422", (1, 1): "420", (0, 1): "440", (2, 0): "411", (2, 2): "410"}
 HD_HEIGHT = 720  # from here on, pictures of unknown matrix are taken for BT.709
@@ -97,8 +97,8 @@ def convert(clip: vs.VideoNode, props: vs.FrameProps, wanted: vs.VideoFormat) ->
     options = {}
     if clip.format.color_family != wanted.color_family:
         matrix = props.get("_Matrix", UNKNOWN)
-        assumed = vs.MATRIX_BT709 if clip.height >= HD_HEIGHT else vs.MATRIX_ST170_M
-        options = {"matrix": assumed if matrix in (0, UNKNOWN) else matrix, "range": vs.RANGE_LIMITED}
+        known = matrix not in (0, UNKNOWN)
+        options = {"matrix": matrix if known else assumed_matrix(clip), "range": vs.RANGE_LIMITED}
         if clip.format.color_family == vs.RGB:
             clip = clip.std.SetFrameProps(_Matrix=vs.MATRIX_RGB)  # some scripts leave that of an earlier YUV behind
     elif wanted.color_family == vs.GRAY:
@@ -107,6 +107,27 @@ def convert(clip: vs.VideoNode, props: vs.FrameProps, wanted: vs.VideoFormat) ->
         return clip.resize.Bicubic(format=wanted.id, dither_type="error_diffusion", **options)
     except vs.Error as error:
         raise CommandError(f"{clip.format.name} cannot be converted to {wanted.name}: {one_line(error)}") from error
+
+
+def to_rgb(clip: vs.VideoNode, props: vs.FrameProps) -> vs.VideoNode:
+    """Convert a clip to RGB in float, as a player would show it, but for the shape of its pixels."""
+    options = {}
+    matrix = props.get("_Matrix", UNKNOWN)
+    if clip.format.color_family == vs.YUV and matrix in (0, UNKNOWN):
+        options = {"matrix_in": assumed_matrix(clip)}
+    progressive = clip.std.RemoveFrameProps("_FieldBased")
+    try:
+        if clip.format.color_family == vs.GRAY:
+            gray = progressive.resize.Point(format=vs.GRAYS)
+            return vs.core.std.ShufflePlanes([gray] * 3, [0, 0, 0], vs.RGB)
+        return progressive.resize.Bicubic(format=vs.RGBS, **options)
+    except vs.Error as error:
+        raise CommandError(f"{clip.format.name} cannot be converted to RGB: {one_line(error)}") from error
+
+
+def assumed_matrix(clip: vs.VideoNode) -> vs.MatrixCoefficients:
+    """Guess the matrix of YUV as players do, where nothing states it."""
+    return vs.MATRIX_BT709 if clip.height >= HD_HEIGHT else vs.MATRIX_ST170_M
 
 
 def description(clip: vs.VideoNode, props: vs.FrameProps) -> list[str]:

@@ -4,10 +4,11 @@ from pathlib import Path
 
 import vapoursynth as vs
 
-__all__ = ["PluginNotFoundError", "load"]
+__all__ = ["PluginNotFoundError", "level", "load"]
 
 ROOT = Path(__file__).parent.parent
 SUFFIXES = (".so", ".dylib", ".dll")
+LEVELS = {"libvdiff": "base", "libvdiff.avx2": "AVX2", "libvdiff.avx512": "AVX-512"}
 
 
 class PluginNotFoundError(ImportError):
@@ -17,15 +18,15 @@ class PluginNotFoundError(ImportError):
 def load() -> None:
     """Make sure that `core.vdiff` is there.
 
-    An installed plugin was loaded by VapourSynth itself, from its plugin folder. In a source checkout, the newest
-    library under `build*/` is loaded.
+    An installed plugin was loaded by VapourSynth itself, from its plugin folder, which says nothing when it fails: so
+    it is tried again. In a source checkout, the newest library under `build*/` is loaded.
 
     Raises:
         PluginNotFoundError: There is no plugin; the message says how to get one.
     """
     if hasattr(vs.core, "vdiff"):
         return
-    libraries = built_libraries()
+    libraries = built_libraries() or installed_libraries()
     if not libraries:
         way_out = f"pip install {ROOT}" if in_checkout() else "pip install --force-reinstall vapoursynth-vdiff"
         raise PluginNotFoundError(f"the native plugin (core.vdiff) is not installed: {way_out}")
@@ -49,3 +50,14 @@ def built_libraries() -> list[Path]:
     if not in_checkout():
         return []
     return [path for path in ROOT.glob("build*/**/libvdiff.*") if path.suffix in SUFFIXES and path.stem == "libvdiff"]
+
+
+def installed_libraries() -> list[Path]:
+    """List the plugin's libraries in VapourSynth's plugin folder, where it should have found them by itself."""
+    folder = Path(vs.get_plugin_dir()) / "vdiff"
+    return [path for path in folder.glob("libvdiff.*") if path.suffix in SUFFIXES and path.stem == "libvdiff"]
+
+
+def level() -> str:
+    """Name the CPU level of the library that is loaded."""
+    return LEVELS.get(Path(vs.core.vdiff.plugin_path).stem, "unknown")

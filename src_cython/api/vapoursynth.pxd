@@ -47,6 +47,10 @@ cdef extern from "VapourSynth4.h" nogil:
 
     enum VSMapAppendMode:
         maReplace
+        maAppend
+
+    enum VSDataTypeHint:
+        dtUtf8
 
     ctypedef struct VSVideoFormat:
         int colorFamily
@@ -133,4 +137,6 @@ cdef extern from "VapourSynth4.h" nogil:
         VSNode *(*mapGetNode)(const VSMap *map, const char *key, int index, int *error) noexcept nogil
         int (*mapSetInt)(VSMap *map, const char *key, int64_t value, int append) noexcept nogil
         int (*mapSetFloat)(VSMap *map, const char *key, double value, int append) noexcept nogil
+        int (*mapSetData)(
+            VSMap *map, const char *key, const char *data, int size, int type, int append) noexcept nogil
         int (*mapSetFloatArray)(VSMap *map, const char *key, const double *values, int size) noexcept nogil

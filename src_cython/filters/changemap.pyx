@@ -12,12 +12,12 @@ from libc.stdlib cimport calloc, free
 from libc.string cimport memset
 
 from api.vapoursynth cimport (
-    VSAPI, VSCore, VSFilterDependency, VSFrame, VSFrameContext, VSMap, VSPLUGINAPI, VSPlugin, arAllFramesReady,
-    arInitial, fmParallel)
+    VSAPI, VSCore, VSFilterDependency, VSFrame, VSFrameContext, VSMap, arAllFramesReady, arInitial, fmParallel)
 from common.args cimport Args, choice, fail, is_given, number, read_args, select_planes
 from common.frames cimport new_output
 from common.pair cimport Pair, free_pair, get_pair, pair_needs, read_pair, request_pair
 from common.pixels cimport PLANES
+from common.registry cimport Registry, add_filter
 from kernels.changemap cimport ABS, MASK, SQUARE, Change, Picture, map_change
 
 
@@ -118,8 +118,10 @@ cdef void create(const VSMap *given, VSMap *out, void *user, VSCore *core, const
         core)
 
 
-cdef public void vdiff_register_changemap(VSPlugin *plugin, const VSPLUGINAPI *api) noexcept nogil:
-    api.registerFunction(
-        b"ChangeMap",
+cdef public void vdiff_add_changemap(const Registry *registry) noexcept nogil:
+    add_filter(
+        registry, b"ChangeMap",
         b"clip:vnode;ref:vnode:opt;lag:int:opt;threshold:float:opt;norm:data:opt;scenechange:int:opt;planes:int[]:opt;",
-        b"clip:vnode;", create, NULL, plugin)
+        b"Where and how much pixels changed: a picture or mask, and statistics as frame properties.",
+        b"lag=1:norm=abs:scenechange=1",
+        create)

@@ -17,8 +17,8 @@ from libc.stdint cimport intptr_t
 from libc.stdlib cimport calloc, free
 
 from api.vapoursynth cimport (
-    VSAPI, VSCore, VSFilterDependency, VSFrame, VSFrameContext, VSMap, VSNode, VSPLUGINAPI, VSPlugin, VSVideoInfo,
-    arAllFramesReady, arInitial, cfYUV, fmParallel, fmParallelRequests, rpGeneral, rpStrictSpatial)
+    VSAPI, VSCore, VSFilterDependency, VSFrame, VSFrameContext, VSMap, VSNode, VSVideoInfo, arAllFramesReady,
+    arInitial, cfYUV, fmParallel, fmParallelRequests, rpGeneral, rpStrictSpatial)
 from common.args cimport Args, choice, clip_arg, fail, integer, is_given, number, read_args, select_planes
 from common.frames cimport (
     frame_starts_scene, new_output, plane_height, plane_width, resting_level, starts_scene, white_level)
@@ -26,6 +26,7 @@ from common.pixels cimport PLANES, Pixels
 from common.recursion cimport (
     BATCH, Cursor, Recursion, advance, batch_size, collect, cursor_for, deposit, finish, free_recursion, is_wanted,
     want)
+from common.registry cimport Registry, add_filter
 from kernels.decay cimport (
     FADE, MEAN, MIN, Memory, Mode, Target, decay_plane, describe_memory, fade_plane, fade_weight, forgets,
     memory_length, state_row)
@@ -342,8 +343,10 @@ cdef void create(const VSMap *given, VSMap *out, void *user, VSCore *core, const
     free_instance(d, core, api)
 
 
-cdef public void vdiff_register_decay(VSPlugin *plugin, const VSPLUGINAPI *api) noexcept nogil:
-    api.registerFunction(
-        b"Decay",
+cdef public void vdiff_add_decay(const Registry *registry) noexcept nogil:
+    add_filter(
+        registry, b"Decay",
         b"clip:vnode;rate:float:opt;halflife:float:opt;mode:data:opt;scenechange:int:opt;planes:int[]:opt;",
-        b"clip:vnode;", create, NULL, plugin)
+        b"Exponential memory: the mean of the past, light or dark trails, their sum, or a fade to black.",
+        b"mode=mean:scenechange=1",
+        create)

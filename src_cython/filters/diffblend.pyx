@@ -9,12 +9,12 @@ r is the frame `lag` earlier (negative: later), held at the ends of the clip and
 from libc.stdlib cimport calloc, free
 
 from api.vapoursynth cimport (
-    VSAPI, VSCore, VSFilterDependency, VSFrame, VSFrameContext, VSMap, VSPLUGINAPI, VSPlugin, arAllFramesReady,
-    arInitial, fmParallel)
+    VSAPI, VSCore, VSFilterDependency, VSFrame, VSFrameContext, VSMap, arAllFramesReady, arInitial, fmParallel)
 from common.args cimport Args, fail, per_plane, read_args, select_planes
 from common.frames cimport new_output
 from common.pair cimport Pair, free_pair, get_pair, pair_needs, read_pair, request_pair
 from common.pixels cimport PLANES
+from common.registry cimport Registry, add_filter
 from kernels.diffblend cimport Blend, blend_plane, describe_blend
 
 
@@ -90,9 +90,11 @@ cdef void create(const VSMap *given, VSMap *out, void *user, VSCore *core, const
         core)
 
 
-cdef public void vdiff_register_diffblend(VSPlugin *plugin, const VSPLUGINAPI *api) noexcept nogil:
-    api.registerFunction(
-        b"DiffBlend",
+cdef public void vdiff_add_diffblend(const Registry *registry) noexcept nogil:
+    add_filter(
+        registry, b"DiffBlend",
         b"clip:vnode;alpha:float[]:opt;ref:vnode:opt;lag:int:opt;threshold:float[]:opt;limit:float[]:opt;"
         b"scenechange:int:opt;planes:int[]:opt;",
-        b"clip:vnode;", create, NULL, plugin)
+        b"Along the frame difference: exaggerates change, or blends towards another frame.",
+        b"alpha=0.5:lag=1:threshold=0:limit=255:scenechange=1",
+        create)

@@ -13,13 +13,14 @@ from libc.stdio cimport snprintf
 from libc.stdlib cimport calloc, free
 
 from api.vapoursynth cimport (
-    VSAPI, VSCore, VSFilterDependency, VSFrame, VSFrameContext, VSMap, VSNode, VSPLUGINAPI, VSPlugin, VSVideoInfo,
-    arAllFramesReady, arInitial, fmParallel, rpGeneral, rpStrictSpatial)
+    VSAPI, VSCore, VSFilterDependency, VSFrame, VSFrameContext, VSMap, VSNode, VSVideoInfo, arAllFramesReady,
+    arInitial, fmParallel, rpGeneral, rpStrictSpatial)
 from common.args cimport (
     MESSAGE, Args, choice, clip_arg, contrast_per_plane, fail, integer, is_given, number, read_args, select_planes)
 from common.frames cimport clamp_to_clip, new_output, plane_height, plane_width, view_plane
 from common.native cimport DIFFUSIVITY, Native, is_ticket, native_arg, release_native
 from common.pixels cimport PLANES, Pixels, View
+from common.registry cimport Registry, add_filter
 from common.scratch cimport Scratch, free_scratch, give_scratch, take_scratch
 from kernels.aos cimport accurate_aos_steps
 from kernels.diffuse cimport (
@@ -290,9 +291,11 @@ cdef void create(const VSMap *given, VSMap *out, void *user, VSCore *core, const
         out, b"Diffuse", d.vi, get_frame, free_instance, fmParallel, needs, 1 if d.guide == NULL else 2, d, core)
 
 
-cdef public void vdiff_register_diffuse(VSPlugin *plugin, const VSPLUGINAPI *api) noexcept nogil:
-    api.registerFunction(
-        b"Diffuse",
+cdef public void vdiff_add_diffuse(const Registry *registry) noexcept nogil:
+    add_filter(
+        registry, b"Diffuse",
         b"clip:vnode;time:float:opt;k:float[]:opt;diffusivity:data:opt;scheme:data:opt;steps:int:opt;"
         b"presmooth:float:opt;guide:vnode:opt;coupled:int:opt;planes:int[]:opt;",
-        b"clip:vnode;", create, NULL, plugin)
+        b"Isotropic diffusion: linear, a Gaussian blur, or edge-stopping, after Perona and Malik.",
+        b"time=2:k=8:diffusivity=rational:scheme=auto:steps=0:presmooth=0:coupled=0",
+        create)

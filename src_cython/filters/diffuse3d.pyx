@@ -12,14 +12,15 @@ from libc.stdio cimport snprintf
 from libc.stdlib cimport calloc, free
 
 from api.vapoursynth cimport (
-    VSAPI, VSCore, VSFilterDependency, VSFrame, VSFrameContext, VSMap, VSNode, VSPLUGINAPI, VSPlugin, VSVideoInfo,
-    arAllFramesReady, arInitial, fmParallel, rpGeneral, rpStrictSpatial)
+    VSAPI, VSCore, VSFilterDependency, VSFrame, VSFrameContext, VSMap, VSNode, VSVideoInfo, arAllFramesReady,
+    arInitial, fmParallel, rpGeneral, rpStrictSpatial)
 from common.args cimport (
     MESSAGE, Args, clip_arg, clip_at, contrast_per_plane, fail, integer, is_given, number, read_args, same_format,
     select_planes)
 from common.frames cimport (
     clamp_to_clip, clamp_to_scene, new_output, plane_height, plane_width, request_between, view_plane)
 from common.pixels cimport PLANES, Pixels, View
+from common.registry cimport Registry, add_filter
 from common.scratch cimport Scratch, free_scratch, give_scratch, take_scratch
 from kernels.diffuse3d cimport (
     NEIGHBOURS, STEPS, Contrasts, Diffusion3D, describe_diffusion, diffuse3d_plane, wavefront_floats)
@@ -256,9 +257,11 @@ cdef void create(const VSMap *given, VSMap *out, void *user, VSCore *core, const
         1 + (2 * d.radius if d.given else 0), d, core)
 
 
-cdef public void vdiff_register_diffuse3d(VSPlugin *plugin, const VSPLUGINAPI *api) noexcept nogil:
-    api.registerFunction(
-        b"Diffuse3D",
+cdef public void vdiff_add_diffuse3d(const Registry *registry) noexcept nogil:
+    add_filter(
+        registry, b"Diffuse3D",
         b"clip:vnode;neighbours:vnode[]:opt;radius:int:opt;time:float:opt;k:float[]:opt;kt:float[]:opt;"
         b"weight:float:opt;rho:float:opt;strength:float:opt;steps:int:opt;scenechange:int:opt;planes:int[]:opt;",
-        b"clip:vnode;", create, NULL, plugin)
+        b"Diffusion in time and space: the frame and those around it diffuse as one body.",
+        b"radius=2:time=1:k=0:kt=0:weight=9:rho=2:strength=1:steps=0:scenechange=1",
+        create)

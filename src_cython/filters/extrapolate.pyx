@@ -12,11 +12,12 @@ from libc.stdint cimport int64_t
 from libc.stdlib cimport calloc, free
 
 from api.vapoursynth cimport (
-    VSAPI, VSCore, VSFilterDependency, VSFrame, VSFrameContext, VSMap, VSNode, VSPLUGINAPI, VSPlugin, VSVideoInfo,
-    arAllFramesReady, arInitial, fmParallel, maReplace, rpGeneral)
+    VSAPI, VSCore, VSFilterDependency, VSFrame, VSFrameContext, VSMap, VSNode, VSVideoInfo, arAllFramesReady,
+    arInitial, fmParallel, maReplace, rpGeneral)
 from common.args cimport Args, clip_arg, fail, integer, number, read_args, select_planes
 from common.frames cimport lagged_frame, new_output, request_lagged
 from common.pixels cimport PLANES, Pixels
+from common.registry cimport Registry, add_filter
 from kernels.diffblend cimport Blend, blend_plane, describe_float_blend
 from kernels.extrapolate cimport reach
 
@@ -133,8 +134,10 @@ cdef void create(const VSMap *given, VSMap *out, void *user, VSCore *core, const
         out, b"Extrapolate", &longer, get_frame, free_instance, fmParallel, &needs, 1, d, core)
 
 
-cdef public void vdiff_register_extrapolate(VSPlugin *plugin, const VSPLUGINAPI *api) noexcept nogil:
-    api.registerFunction(
-        b"Extrapolate",
+cdef public void vdiff_add_extrapolate(const Registry *registry) noexcept nogil:
+    add_filter(
+        registry, b"Extrapolate",
         b"clip:vnode;length:int;alpha:float:opt;planes:int[]:opt;",
-        b"clip:vnode;", create, NULL, plugin)
+        b"New frames at the end of a clip: its last change goes on.",
+        b"alpha=1",
+        create)

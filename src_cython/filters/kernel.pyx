@@ -9,8 +9,8 @@ from libc.stdlib cimport calloc, free
 from libc.string cimport memcmp
 
 from api.vapoursynth cimport (
-    VSAPI, VSCore, VSFilterDependency, VSFrame, VSFrameContext, VSMap, VSNode, VSPLUGINAPI, VSPlugin, VSVideoFormat,
-    VSVideoInfo, arAllFramesReady, arInitial, fmParallel, rpGeneral, rpStrictSpatial, stFloat)
+    VSAPI, VSCore, VSFilterDependency, VSFrame, VSFrameContext, VSMap, VSNode, VSVideoFormat, VSVideoInfo,
+    arAllFramesReady, arInitial, fmParallel, rpGeneral, rpStrictSpatial, stFloat)
 from common.args cimport (
     MESSAGE, Args, checked, checked_int, clip_at, fail, integer, is_given, is_supported, read_args, select_planes)
 from common.frames cimport clamp_to_clip, lagged_frame, new_output, plane_height, plane_width, request_lagged
@@ -18,6 +18,7 @@ from common.native cimport (
     KERNEL, NATIVE_BYTE, NATIVE_FLOAT, NATIVE_WORD, Call, Native, native_arg, release_native)
 from common.pixels cimport (
     BYTE, HALF, PLANES, WORD, Pixels, describe_pixels, load_half_plane, store_half_plane)
+from common.registry cimport Registry, add_filter
 from common.scratch cimport Scratch, free_scratch, give_scratch, take_scratch
 
 
@@ -297,9 +298,11 @@ cdef void create(const VSMap *given, VSMap *out, void *user, VSCore *core, const
         out, b"Kernel", &d.vi, get_frame, free_instance, fmParallel, needs, d.clip_count, d, core)
 
 
-cdef public void vdiff_register_kernel(VSPlugin *plugin, const VSPLUGINAPI *api) noexcept nogil:
-    api.registerFunction(
-        b"Kernel",
+cdef public void vdiff_add_kernel(const Registry *registry) noexcept nogil:
+    add_filter(
+        registry, b"Kernel",
         b"clips:vnode[];kernel:data;lags:int[]:opt;params:float[]:opt;format:int:opt;scenechange:int:opt;"
         b"planes:int[]:opt;",
-        b"clip:vnode;", create, NULL, plugin)
+        b"The host of the kernels that `vs_vdiff.kernel` compiles.",
+        b"lags=0:scenechange=1",
+        create)

@@ -8,11 +8,12 @@ from libc.stddef cimport size_t
 from libc.stdlib cimport calloc, free
 
 from api.vapoursynth cimport (
-    VSAPI, VSCore, VSFilterDependency, VSFrame, VSFrameContext, VSMap, VSNode, VSPLUGINAPI, VSPlugin, VSVideoInfo,
-    arAllFramesReady, arInitial, fmParallel, rpStrictSpatial)
+    VSAPI, VSCore, VSFilterDependency, VSFrame, VSFrameContext, VSMap, VSNode, VSVideoInfo, arAllFramesReady,
+    arInitial, fmParallel, rpStrictSpatial)
 from common.args cimport Args, choice, clip_arg, fail, integer, read_args, select_planes
 from common.frames cimport new_output, plane_height, plane_width
 from common.pixels cimport PLANES, Pixels
+from common.registry cimport Registry, add_filter
 from common.scratch cimport Scratch, free_scratch, give_scratch, take_scratch
 from kernels.morphology cimport RECT, Shape, Window, morph_plane, scratch_bytes
 
@@ -118,10 +119,14 @@ cdef void create_erode(const VSMap *given, VSMap *out, void *user, VSCore *core,
     create(b"Erode", True, given, out, core, api)
 
 
-cdef public void vdiff_register_morphology(VSPlugin *plugin, const VSPLUGINAPI *api) noexcept nogil:
-    api.registerFunction(
-        b"Dilate", b"clip:vnode;radius:int:opt;shape:data:opt;planes:int[]:opt;", b"clip:vnode;",
-        create_dilate, NULL, plugin)
-    api.registerFunction(
-        b"Erode", b"clip:vnode;radius:int:opt;shape:data:opt;planes:int[]:opt;", b"clip:vnode;",
-        create_erode, NULL, plugin)
+cdef public void vdiff_add_morphology(const Registry *registry) noexcept nogil:
+    cdef const char *signature = b"clip:vnode;radius:int:opt;shape:data:opt;planes:int[]:opt;"
+    cdef const char *defaults = b"radius=1:shape=rect"
+    add_filter(
+        registry, b"Dilate", signature,
+        b"Grey-scale dilation, morphology's maximum: every pixel becomes the largest of the window around it.",
+        defaults, create_dilate)
+    add_filter(
+        registry, b"Erode", signature,
+        b"Grey-scale erosion: every pixel becomes the smallest of the window around it.",
+        defaults, create_erode)

@@ -11,12 +11,13 @@ from libc.stdlib cimport calloc, free
 from libc.string cimport memset
 
 from api.vapoursynth cimport (
-    VSAPI, VSCore, VSFilterDependency, VSFilterGetFrame, VSFrame, VSFrameContext, VSMap, VSNode, VSPLUGINAPI, VSPlugin,
-    VSVideoInfo, arAllFramesReady, arInitial, cfGray, cfRGB, cmForceEnable, fmParallel, maReplace, rpGeneral,
-    rpStrictSpatial, stFloat)
+    VSAPI, VSCore, VSFilterDependency, VSFilterGetFrame, VSFrame, VSFrameContext, VSMap, VSNode, VSVideoInfo,
+    arAllFramesReady, arInitial, cfGray, cfRGB, cmForceEnable, fmParallel, maReplace, rpGeneral, rpStrictSpatial,
+    stFloat)
 from common.args cimport Args, choice, clip_arg, fail, integer, number, read_args
 from common.frames cimport clamp_to_clip, new_output, request_between
 from common.pixels cimport PLANES, Pixels
+from common.registry cimport Registry, add_filter
 from common.scratch cimport Scratch, free_scratch, give_scratch, take_scratch
 from kernels.scenedetect cimport (
     ADAPTIVE, HISTOGRAM, MAD, METRICS, MSE, Evidence, Metric, add_change, add_feature, begin_feature, compare,
@@ -286,8 +287,11 @@ cdef void create(const VSMap *given, VSMap *out, void *user, VSCore *core, const
     api.createVideoFilter(out, b"SceneDetect", d.vi, get_frame, free_instance, fmParallel, needs, 2, d, core)
 
 
-cdef public void vdiff_register_scenedetect(VSPlugin *plugin, const VSPLUGINAPI *api) noexcept nogil:
-    api.registerFunction(
-        b"SceneDetect",
+cdef public void vdiff_add_scenedetect(const Registry *registry) noexcept nogil:
+    add_filter(
+        registry, b"SceneDetect",
         b"clip:vnode;threshold:float:opt;metric:data:opt;min_length:int:opt;",
-        b"clip:vnode;", create, NULL, plugin)
+        b"Finds cuts, and marks the frames on both sides of them, so that the temporal filters here and elsewhere "
+        b"stop there.",
+        b"metric=adaptive:min_length=1",
+        create)

@@ -9,11 +9,12 @@ across the flow, erosion where it is convex, which meet in sharp edges, without 
 from libc.stdlib cimport calloc, free
 
 from api.vapoursynth cimport (
-    VSAPI, VSCore, VSFilterDependency, VSFrame, VSFrameContext, VSMap, VSNode, VSPLUGINAPI, VSPlugin, VSVideoInfo,
-    arAllFramesReady, arInitial, fmParallel, rpStrictSpatial)
+    VSAPI, VSCore, VSFilterDependency, VSFrame, VSFrameContext, VSMap, VSNode, VSVideoInfo, arAllFramesReady,
+    arInitial, fmParallel, rpStrictSpatial)
 from common.args cimport Args, clip_arg, fail, number, read_args, select_planes
 from common.frames cimport new_output, plane_height, plane_width
 from common.pixels cimport PLANES, Pixels
+from common.registry cimport Registry, add_filter
 from common.scratch cimport Scratch, free_scratch, give_scratch, take_scratch
 from kernels.heat cimport describe_heat, free_heat
 from kernels.shock cimport ShockFilter, set_time, shock_floats, shock_plane
@@ -106,8 +107,10 @@ cdef void create(const VSMap *given, VSMap *out, void *user, VSCore *core, const
     api.createVideoFilter(out, b"Shock", d.vi, get_frame, free_instance, fmParallel, &needs, 1, d, core)
 
 
-cdef public void vdiff_register_shock(VSPlugin *plugin, const VSPLUGINAPI *api) noexcept nogil:
-    api.registerFunction(
-        b"Shock",
+cdef public void vdiff_add_shock(const Registry *registry) noexcept nogil:
+    add_filter(
+        registry, b"Shock",
         b"clip:vnode;time:float:opt;sigma:float:opt;rho:float:opt;planes:int[]:opt;",
-        b"clip:vnode;", create, NULL, plugin)
+        b"Sharpening without overshoot: edges become steep, lines coherent.",
+        b"time=1:sigma=1.5:rho=2",
+        create)

@@ -12,12 +12,13 @@ from libc.stdio cimport snprintf
 from libc.stdlib cimport calloc, free
 
 from api.vapoursynth cimport (
-    VSAPI, VSCore, VSFilterDependency, VSFrame, VSFrameContext, VSMap, VSNode, VSPLUGINAPI, VSPlugin, VSVideoInfo,
-    arAllFramesReady, arInitial, fmParallel, rpGeneral, rpStrictSpatial)
+    VSAPI, VSCore, VSFilterDependency, VSFrame, VSFrameContext, VSMap, VSNode, VSVideoInfo, arAllFramesReady,
+    arInitial, fmParallel, rpGeneral, rpStrictSpatial)
 from common.args cimport (
     MESSAGE, Args, checked, checked_int, clip_arg, fail, integer, read_args, select_planes)
 from common.frames cimport lagged_frame, new_output, plane_height, plane_width, request_lagged, resting_level
 from common.pixels cimport PLANES, Pixels
+from common.registry cimport Registry, add_filter
 from common.scratch cimport Scratch, free_scratch, give_scratch, take_scratch
 from kernels.spread cimport TAPS, Taps, describe_taps, scratch_floats, spread_plane
 
@@ -133,8 +134,10 @@ cdef void create(const VSMap *given, VSMap *out, void *user, VSCore *core, const
     api.createVideoFilter(out, b"Spread", d.vi, get_frame, free_instance, fmParallel, &needs, 1, d, core)
 
 
-cdef public void vdiff_register_spread(VSPlugin *plugin, const VSPLUGINAPI *api) noexcept nogil:
-    api.registerFunction(
-        b"Spread",
+cdef public void vdiff_add_spread(const Registry *registry) noexcept nogil:
+    add_filter(
+        registry, b"Spread",
         b"clip:vnode;dx:int[];dy:int[];weights:float[];lag:int:opt;scenechange:int:opt;planes:int[]:opt;",
-        b"clip:vnode;", create, NULL, plugin)
+        b"Weighted transport: every pixel becomes a sum of displaced pixels of the frame, an earlier or a later one.",
+        b"lag=1:scenechange=1",
+        create)

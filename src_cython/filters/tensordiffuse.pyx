@@ -9,12 +9,13 @@ along lines that flow (`ced`), whose gaps it closes (Weickert 1998, 1999).
 from libc.stdlib cimport calloc, free
 
 from api.vapoursynth cimport (
-    VSAPI, VSCore, VSFilterDependency, VSFrame, VSFrameContext, VSMap, VSNode, VSPLUGINAPI, VSPlugin, VSVideoInfo,
-    arAllFramesReady, arInitial, fmParallel, rpStrictSpatial)
+    VSAPI, VSCore, VSFilterDependency, VSFrame, VSFrameContext, VSMap, VSNode, VSVideoInfo, arAllFramesReady,
+    arInitial, fmParallel, rpStrictSpatial)
 from common.args cimport (
     Args, choice, clip_arg, contrast_per_plane, fail, integer, number, read_args, select_planes)
 from common.frames cimport new_output, plane_height, plane_width
 from common.pixels cimport PLANES, Pixels
+from common.registry cimport Registry, add_filter
 from common.scratch cimport Scratch, free_scratch, give_scratch, take_scratch
 from kernels.heat cimport describe_heat, free_heat
 from kernels.tensor cimport (
@@ -134,9 +135,11 @@ cdef void create(const VSMap *given, VSMap *out, void *user, VSCore *core, const
     api.createVideoFilter(out, b"TensorDiffuse", d.vi, get_frame, free_instance, fmParallel, &needs, 1, d, core)
 
 
-cdef public void vdiff_register_tensordiffuse(VSPlugin *plugin, const VSPLUGINAPI *api) noexcept nogil:
-    api.registerFunction(
-        b"TensorDiffuse",
+cdef public void vdiff_add_tensordiffuse(const Registry *registry) noexcept nogil:
+    add_filter(
+        registry, b"TensorDiffuse",
         b"clip:vnode;time:float:opt;mode:data:opt;k:float[]:opt;sigma:float:opt;rho:float:opt;alpha:float:opt;"
         b"steps:int:opt;planes:int[]:opt;",
-        b"clip:vnode;", create, NULL, plugin)
+        b"Anisotropic diffusion: along edges and hardly across them, or along lines that flow, whose gaps it closes.",
+        b"time=2:mode=eed:k=4:alpha=0.001:steps=0",
+        create)

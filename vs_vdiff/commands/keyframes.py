@@ -1,4 +1,4 @@
-"""The commands of `vdiff`."""
+"""`vdiff keyframes`: find the frames that start a scene."""
 
 import math
 import shlex
@@ -9,89 +9,24 @@ from typing import Literal
 import click
 import vapoursynth as vs
 
-from vs_vdiff import __version__, chain, ffmpeg, key_frames, plugin, presets
-from vs_vdiff.encode import carries_audio, check_arguments, check_output, encode
+from vs_vdiff import key_frames, plugin
+from vs_vdiff.commands.options import overwrite_option, quiet_option, refuse_encoder, source_argument
 from vs_vdiff.errors import CommandError, UsageError, one_line
 from vs_vdiff.output import Output
 from vs_vdiff.progress import make_reporter
 from vs_vdiff.source import Source, open_source
 
-__all__ = ["vdiff"]
+__all__ = ["keyframes"]
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.version_option(__version__, prog_name="vdiff")
-def vdiff() -> None:
-    """Video diffusion with VapourSynth, from file to encoder."""
-
-
-@vdiff.command(
-    options_metavar="[OPTIONS]",
-    epilog="What follows -- goes to FFmpeg, before the output's name: only options and inputs.",
-)
-@click.argument("source", metavar="INPUT", type=click.Path(path_type=Path))
-@click.argument("target", metavar="OUTPUT", type=click.Path(path_type=Path))
-@click.option("--preset", type=click.Choice([*presets.PRESETS]), help="A ready-made filter, before those of --vf.")
-@click.option(
-    "--vf", metavar="CHAIN", default="", help="Filters in FFmpeg's syntax, as in 'diffuse=time=4:k=6,decay=halflife=5'."
-)
-@click.option("-y", "--overwrite", is_flag=True, help="Replace OUTPUT if it exists.")
-@click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
-@click.pass_obj
-def run(
-    encoder: list[str], source: Path, target: Path, preset: str | None, vf: str, overwrite: bool, quiet: bool
-) -> None:
-    """Filter INPUT, a video or a .vpy script, and encode it with FFmpeg to OUTPUT.
-
-    The preset denoise removes noise, along motion and not across cuts.
-
-    Names in --vf are filters of core.vdiff, or std.Transpose and the like. Of a video, all audio streams, chapters and
-    metadata are carried over; audio is copied where OUTPUT's container takes it as it is. A script brings pictures
-    alone.
-
-    Options after -- are FFmpeg's: -crf 16, -c:v libx265, -an, ... The filtered video is FFmpeg's input 0, the file
-    INPUT its input 1; for a script, "-- -i music.flac -map 1:a" adds the first. With a -map of yours, no audio is
-    mapped for you.
-    """
-    output = check_output(target, source, overwrite)
-    plugin.load()
-    filters = chain.parse(vf) if vf else []
-    if preset:
-        presets.check(preset)
-    ffmpeg.find()
-    check_arguments(encoder)
-    with make_reporter(quiet) as reporter:
-        opened = open_source(source, reporter.status)
-        for note in [*opened.left_out, *opened.notes]:
-            reporter.note(f"{shlex.quote(str(source))}: {note}")
-        clip = presets.apply(preset, opened.clip) if preset else opened.clip
-        clip = chain.apply(filters, clip)
-        if carries_audio(opened, encoder) and (change := change_of_length(opened.clip, clip)):
-            reporter.note(f"the chain changes the length {change}: the sound stays as it is, out of sync")
-        encode(opened.with_clip(clip), output, encoder, reporter)
-
-
-def change_of_length(before: vs.VideoNode, after: vs.VideoNode) -> str:
-    """Tell how a chain changes the length, if by a frame or more; less comes from choosing every n-th frame."""
-    if not before.fps or not after.fps:
-        return ""
-    old, new = before.num_frames / before.fps, after.num_frames / after.fps
-    if abs(new - old) < max(1 / before.fps, 1 / after.fps):
-        return ""
-    return f"from {float(old):.6g} to {float(new):.6g} s"
-
-
-@vdiff.command(
+@click.command(
     options_metavar="[OPTIONS]",
     epilog="""\b
-To have key frames where the scenes begin:
-  keys=$(vdiff keyframes in.mp4 --format ffmpeg)
-  vdiff run in.mp4 out.mp4 -- -force_key_frames "$keys"
-or
+Examples:
   vdiff keyframes in.mp4 --format qpfile -o keys.txt
-  x264 --qpfile keys.txt -o out.264 in.mp4""",
+  vdiff run in.mp4 out.mp4 -- -force_key_frames "$(vdiff keyframes in.mp4 --format ffmpeg)\"""",
 )
-@click.argument("source", metavar="INPUT", type=click.Path(path_type=Path))
+@source_argument
 @click.option("-o", "--output", "target", metavar="FILE", type=click.Path(path_type=Path), help="Write to FILE.")
 @click.option(
     "--format",
@@ -121,8 +56,8 @@ or
     type=click.IntRange(1, 2**31 - 1),
     help="In longer scenes, a further key frame N frames after the last one.",
 )
-@click.option("-y", "--overwrite", is_flag=True, help="Replace FILE if it exists.")
-@click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
+@overwrite_option("FILE")
+@quiet_option
 @click.pass_obj
 def keyframes(
     encoder: list[str],
@@ -140,8 +75,7 @@ def keyframes(
 
     Frames are counted from 0, which is always a key frame. The result goes to standard output, or to FILE.
     """
-    if encoder:
-        raise UsageError("nothing here goes to FFmpeg: leave out -- and what follows it")
+    refuse_encoder(encoder)
     output = None if target is None or str(target) == "-" else Output.check(target, source, overwrite)
     if not output and sys.stdout is None:
         raise CommandError("standard output is closed; -o writes to a file")

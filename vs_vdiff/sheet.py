@@ -1,0 +1,154 @@
+"""Sheets: pictures side by side, labelled, with a curve over time below. Drawn by matplotlib, pixel by pixel."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import cycle
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import vapoursynth as vs
+
+from vs_vdiff import pixels
+from vs_vdiff.arrays import to_numpy
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from numpy.typing import NDArray
+
+__all__ = ["SUFFIXES", "Curve", "Panel", "difference", "draw", "picture"]
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
+DPI = 64  # a power of two, so that inches give back the very pixels
+FONT = 13  # pixels
+BAND = 24  # above each picture, for its label
+GAP = 4
+QUALITY = 90  # of JPEG and WebP
+CURVE = 260
+NARROWEST = 320  # smaller pictures are enlarged to this width at least, lest there be no place for a label
+LARGEST = 2**16 - 1  # rows or columns that matplotlib can draw
+BACKGROUND, INK, FAINT = "#202020", "#e8e8e8", "#808080"
+COLOURS = ("#9a9a9a", "#4fb3ff", "#ffb347", "#7ddc7d", "#ff7f9f", "#c9a0ff", "#e0d060")
+
+
+@dataclass(frozen=True)
+class Panel:
+    """A picture of shape (height, width, 3), 8-bit RGB, and what stands above it."""
+
+    label: str
+    pixels: "NDArray[np.uint8]"
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Values over frames, one line for each label, and the frames at which scenes begin."""
+
+    title: str
+    lines: dict[str, list[float]]
+    cuts: list[int]
+    marked: int
+    """The frame that the pictures show."""
+
+
+def picture(clip: vs.VideoNode, n: int) -> "NDArray[np.float32]":
+    """Give frame n in RGB on the 8-bit scale, 0 to 255, not rounded, of shape (height, width, 3).
+
+    Raises:
+        CommandError: The clip cannot be converted to RGB; the message says why.
+        vapoursynth.Error: The frame fails.
+    """
+    frame = clip[n]
+    planes = to_numpy(pixels.to_rgb(frame, frame.get_frame(0).props))
+    assert isinstance(planes, np.ndarray)
+    return np.moveaxis(planes[0] * np.float32(255), 0, -1)
+
+
+def shown(picture: "NDArray[np.float32]") -> "NDArray[np.uint8]":
+    """Round to what a screen shows."""
+    return np.clip(np.rint(picture), 0, 255).astype(np.uint8)
+
+
+def difference(before: "NDArray[np.float32]", after: "NDArray[np.float32]", gain: float) -> Panel:
+    """Draw `gain` times what was added or taken away, around grey."""
+    change = after - before
+    sizes = np.abs(change)
+    label = f"difference ×{gain:g}: mean {sizes.mean():.2f}, at most {sizes.max():.0f}"
+    return Panel(label, shown(128 + np.float32(gain) * change))
+
+
+def draw(path: Path, rows: Sequence[Sequence[Panel]], curve: Curve | None = None) -> None:
+    """Write a sheet: rows of pictures of one size, and below them the curve.
+
+    Args:
+        path: The file; its suffix, one of `SUFFIXES`, says of which kind.
+        rows: The pictures.
+        curve: The curve, if there is one.
+
+    Raises:
+        ValueError: The sheet would be too large.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    height, width, _ = rows[0][0].pixels.shape
+    zoom = max(1, -(-NARROWEST // width))
+    across, down = zoom * width + GAP, zoom * height + BAND + GAP
+    sheet_width = across * max(map(len, rows)) + GAP
+    sheet_height = down * len(rows) + GAP + (CURVE if curve else 0)
+    if max(sheet_width, sheet_height) > LARGEST:
+        raise ValueError(
+            f"the sheet would be {sheet_width}x{sheet_height} pixels, more than {LARGEST} in one direction"
+        )
+    figure = Figure(figsize=(sheet_width / DPI, sheet_height / DPI), dpi=DPI, facecolor=BACKGROUND)
+    FigureCanvasAgg(figure)
+    for j, row in enumerate(rows):
+        for i, panel in enumerate(row):
+            large = panel.pixels.repeat(zoom, axis=0).repeat(zoom, axis=1)
+            left, bottom = GAP + i * across, sheet_height - (j + 1) * down
+            figure.figimage(large, left, bottom, origin="upper")
+            write(figure, panel.label, left, bottom + zoom * height, zoom * width)
+    if curve:
+        plot(figure, curve, sheet_width, sheet_height)
+    options = {} if path.suffix.lower() == ".png" else {"quality": QUALITY}
+    figure.savefig(path, dpi=DPI, facecolor=BACKGROUND, pil_kwargs=options)
+
+
+def points(size: float) -> float:
+    """Give a size in pixels in the points that matplotlib measures type in."""
+    return size * 72 / DPI
+
+
+def write(figure: "Figure", label: str, left: int, bottom: int, width: int) -> None:
+    """Write a label into the band above a picture, cut off where it is too long."""
+    w, h = figure.get_size_inches() * DPI
+    place = (left / w, (bottom + BAND / 2 - 1) / h)
+    # A dollar sign is no formula here.
+    text = figure.text(*place, label, size=points(FONT), color=INK, va="center", parse_math=False)
+    full = label
+    while text.get_window_extent().width > width and full:
+        full = full[:-1]
+        text.set_text(full.rstrip() + "…")
+
+
+def plot(figure: "Figure", curve: Curve, width: int, height: int) -> None:
+    """Draw the curve into the lowest part of a sheet."""
+    left, bottom, top = 60, 44, 28
+    place = (left / width, bottom / height, (width - left - 16) / width, (CURVE - bottom - top) / height)
+    axes = figure.add_axes(place, facecolor=BACKGROUND)
+    longest = max(map(len, curve.lines.values()))
+    for (label, values), colour in zip(curve.lines.items(), cycle(COLOURS)):
+        axes.plot(values, label=label, color=colour, linewidth=1.2)
+    for n, cut in enumerate(curve.cuts):
+        axes.axvline(cut, color="#ff5050", linewidth=1, linestyle="--", label="cut" if n == 0 else None)
+    axes.axvline(curve.marked, color=INK, linewidth=1, linestyle=":", label="frame shown")
+    axes.set_xlim(0, max(1, longest - 1))
+    axes.set_ylim(bottom=0)
+    small = points(FONT - 2)
+    axes.set_title(curve.title, size=points(FONT), color=INK, loc="left")
+    axes.set_xlabel("frame", size=small, color=INK)
+    axes.tick_params(colors=INK, labelsize=small)
+    for spine in axes.spines.values():
+        spine.set_color(FAINT)
+    legend = axes.legend(fontsize=small, labelcolor=INK, facecolor=BACKGROUND, edgecolor=FAINT, loc="upper right")
+    for text in legend.get_texts():
+        text.set_parse_math(False)
