@@ -264,7 +264,7 @@ def opencv() -> Any:
 
 
 def opencv_diffusion() -> Measurement:
-    """Perona and Malik's rational scheme on 8-bit pictures of three channels, all it takes: three planes each."""
+    """Perona and Malik's `exp` on 8-bit pictures of three channels, all it takes: three planes each."""
     cv2 = opencv()
     if not hasattr(cv2, "ximgproc"):
         raise NotThereError("this cv2 lacks ximgproc, which comes with opencv-contrib-python-headless")

@@ -1,31 +1,29 @@
-"""Before and after, side by side: pictures.py FOLDER_OF_CLIPS FOLDER_OF_PICTURES."""
+"""The pictures of README and docs: pictures.py FOLDER_OF_CLIPS FOLDER_OF_PICTURES."""
 
 import runpy
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import vapoursynth as vs
 
 import vs_vdiff
-from vs_vdiff import ffmpeg
+from vs_vdiff.sheet import Panel, draw, picture, shown
 
 core = vs.core
+Picture = list[list[Panel]]
 
 
-def picture(clip: vs.VideoNode, n: int, path: Path) -> None:
-    """Writes frame n of a clip as a JPEG."""
-    rgb = core.resize.Spline36(clip[n], format=vs.RGB24, matrix_in=1)
-    frame = rgb.get_frame(0)
-    planes = b"".join(bytes(frame[plane]) for plane in (1, 2, 0))  # gbrp
-    raw = f"-v error -y -f rawvideo -pix_fmt gbrp -s {rgb.width}x{rgb.height} -i -"
-    jpeg = "-frames:v 1 -update 1 -pix_fmt yuvj444p -q:v 4"
-    subprocess.run(
-        [ffmpeg.find(), *raw.split(), *jpeg.split(), str(path)],
-        input=planes,
-        check=True,
-    )
+def panel(label: str, clip: vs.VideoNode, n: int) -> Panel:
+    """Gives frame n of a clip under a label."""
+    return Panel(label, shown(picture(clip, n)))
+
+
+def labelled(n: int, clips: dict[str, vs.VideoNode]) -> list[Panel]:
+    """Gives frame n of clips, side by side."""
+    return [panel(label, clip, n) for label, clip in clips.items()]
 
 
 def noisy(clip: vs.VideoNode, sigma: float) -> vs.VideoNode:
@@ -40,45 +38,31 @@ def noisy(clip: vs.VideoNode, sigma: float) -> vs.VideoNode:
 
 
 def example(name: str, video: Path) -> vs.VideoNode:
-    """Gives what a script of scripts/examples makes of a video, in 4:4:4."""
+    """Gives what a script of scripts/examples makes of a video."""
     runpy.run_path(str(Path(__file__).parent / "examples" / f"{name}.vpy"), init_globals={"source": str(video)})
-    return core.resize.Spline36(vs.get_output(0).clip, format=vs.YUV444P8)
+    return vs.get_output(0).clip
 
 
-def main() -> None:
-    """Makes the pictures of README.md, docs/*.jpg."""
-    clips, folder = map(Path, sys.argv[1:])
-    folder.mkdir(exist_ok=True)
-    bikes = core.bs.VideoSource(str(clips / "bikes.mp4"), cachemode=0)
-    bunny = core.bs.VideoSource(str(clips / "bigbuckbunny.mp4"), cachemode=0)
-
-    def side_by_side(before: vs.VideoNode, *after: vs.VideoNode) -> vs.VideoNode:
-        return core.std.StackHorizontal([before, *after])
-
+def of_space(bunny: vs.VideoNode, bikes: vs.VideoNode) -> Iterator[tuple[str, Picture]]:
+    """Filters of a frame."""
     closer = core.std.CropAbs(bunny, 480, 270, 400, 200)
-    picture(side_by_side(closer, core.vdiff.Diffuse(closer, time=12, k=6)), 100, folder / "diffuse.jpg")
-    loud = noisy(bikes[150:165], 10)
-    quiet = vs_vdiff.denoise(loud)
-    pair = side_by_side(*(core.std.CropAbs(clip, 320, 200, 240, 60) for clip in (loud, quiet)))
-    picture(core.resize.Bicubic(pair, format=vs.YUV444P8), 7, folder / "diffuse3d.jpg")
-    calm = vs_vdiff.denoise(bikes)
-    change = core.std.Expr([bikes, calm], "x y - 8 * 128 +")
-    picture(side_by_side(bikes, calm, change), 150, folder / "denoise.jpg")
-    edges = core.vdiff.TensorDiffuse(closer, time=8, k=2)
-    lines = core.vdiff.TensorDiffuse(closer, time=8, mode="ced")
-    picture(side_by_side(closer, edges, lines), 100, folder / "tensordiffuse.jpg")
-    sharp, painted = core.vdiff.Shock(closer, time=1), core.vdiff.Shock(closer, time=6, rho=4)
-    picture(side_by_side(closer, sharp, painted), 100, folder / "shock.jpg")
-    picture(side_by_side(bikes, core.vdiff.Decay(bikes, halflife=8, mode="max")), 70, folder / "decay.jpg")
-    picture(side_by_side(bikes, core.vdiff.DiffBlend(bikes, alpha=2, threshold=2)), 70, folder / "diffblend.jpg")
-    taxi = core.std.CropAbs(bikes, 400, 272)
-    change = core.std.Expr(core.vdiff.ChangeMap(taxi, planes=0), ["x 3 *", "128"])
-    mask = core.std.Expr(core.vdiff.ChangeMap(taxi, threshold=20, planes=0), ["", "128"])
-    picture(side_by_side(taxi, change, mask), 70, folder / "changemap.jpg")
-    small = core.resize.Spline36(core.vdiff.SceneDetect(bikes), 214, 90)
-    marked = [n for n, frame in enumerate(small.frames(close=True)) if frame.props["_SceneChangePrev"]]
-    around = [core.std.StackVertical([small[n - 1], small[n]]) for n in marked]
-    picture(core.std.StackHorizontal(around), 0, folder / "scenedetect.jpg")
+    diffused = core.vdiff.Diffuse(closer, time=12, k=6)
+    yield "diffuse", [labelled(100, {"before": closer, "Diffuse(time=12, k=6)": diffused})]
+    tensors = {
+        "before": closer,
+        "TensorDiffuse(time=8, k=2)": core.vdiff.TensorDiffuse(closer, time=8, k=2),
+        'TensorDiffuse(time=8, mode="ced")': core.vdiff.TensorDiffuse(closer, time=8, mode="ced"),
+    }
+    yield "tensordiffuse", [labelled(100, tensors)]
+    shocks = {
+        "before": closer,
+        "Shock(time=1)": core.vdiff.Shock(closer, time=1),
+        "Shock(time=6, rho=4)": core.vdiff.Shock(closer, time=6, rho=4),
+    }
+    yield "shock", [labelled(100, shocks)]
+    for name in ("Dilate", "Erode"):
+        grown = getattr(core.vdiff, name)(closer, radius=5, shape="disc")
+        yield name.lower(), [labelled(100, {"before": closer, f'{name}(radius=5, shape="disc")': grown})]
     shares = [0.9**i for i in range(40)]
     wind = core.vdiff.Spread(
         bikes,
@@ -87,14 +71,75 @@ def main() -> None:
         weights=[share / sum(shares) for share in shares],
         lag=0,
     )
-    wind = core.std.Expr([bikes, wind], ["x y max", "y"])
-    picture(side_by_side(bikes, wind), 70, folder / "spread.jpg")
-    picture(side_by_side(closer, core.vdiff.Dilate(closer, radius=5, shape="disc")), 100, folder / "dilate.jpg")
-    made = [example(name, clips / "bikes.mp4") for name in ("echo", "false_colour")]
-    picture(side_by_side(*made), 70, folder / "kernel.jpg")
+    blown = core.std.Expr([bikes, wind], ["x y max", "y"])
+    yield "spread", [labelled(70, {"before": bikes, "the brighter of it and Spread, 40 taps": blown})]
+
+
+def of_time(bikes: vs.VideoNode) -> Iterator[tuple[str, Picture]]:
+    """Filters of several frames."""
+    loud = noisy(bikes[150:165], 10)
+    pair = {"white noise of deviation 10": loud, "denoise: Diffuse3D along motion": vs_vdiff.denoise(loud)}
+    pair = {label: core.std.CropAbs(clip, 320, 200, 240, 60) for label, clip in pair.items()}
+    yield "diffuse3d", [labelled(7, pair)]
+    trail = core.vdiff.Decay(bikes, halflife=8, mode="max")
+    yield "decay", [labelled(70, {"before": bikes, 'Decay(halflife=8, mode="max")': trail})]
+    blend = core.vdiff.DiffBlend(bikes, alpha=2, threshold=2)
+    yield "diffblend", [labelled(70, {"before": bikes, "DiffBlend(alpha=2, threshold=2)": blend})]
+    taxi = core.std.CropAbs(bikes, 400, 272)
+    changes = {
+        "before": taxi,
+        "ChangeMap, three times the contrast": core.std.Expr(core.vdiff.ChangeMap(taxi, planes=0), ["x 3 *", "128"]),
+        "ChangeMap(threshold=20)": core.std.Expr(core.vdiff.ChangeMap(taxi, threshold=20, planes=0), ["", "128"]),
+    }
+    yield "changemap", [labelled(70, changes)]
+    scene = taxi[60:71]
+    longer = core.vdiff.Extrapolate(scene, length=8)
+    last = [panel("the last frame", longer, 10), panel("the 4th after it", longer, 14)]
+    yield "extrapolate", [[*last, panel("the 8th after it", longer, 18)]]
+    small = core.resize.Spline36(core.vdiff.SceneDetect(bikes), 320, 136)
+    cuts = [n for n, frame in enumerate(small.frames(close=True)) if frame.props["_SceneChangePrev"]]
+    yield "scenedetect", [[panel(f"frame {n - back}", small, n - back) for n in cuts] for back in (1, 0)]
+
+
+def of_presets(bunny: vs.VideoNode, bikes: vs.VideoNode) -> Iterator[tuple[str, Picture]]:
+    """What is ready-made."""
+    calm = vs_vdiff.denoise(bikes)
+    change = core.std.Expr([bikes, calm], "x y - 8 * 128 +")
+    yield "denoise", [labelled(150, {"before": bikes, "denoise": calm, "difference ×8": change})]
+    yield "trails", [labelled(120, {"before": bikes, "trails": vs_vdiff.trails(bikes)})]
+    hair = core.std.CropAbs(bunny, 480, 270, 400, 200)
+    yield "dream", [labelled(100, {"before": hair, "dream": vs_vdiff.dream(hair)})]
+    yield "motion", [labelled(70, {"before": bikes, "motion": vs_vdiff.motion(bikes)})]
+    # Contrast shows on paper what the dark shows on a screen.
+    bands = core.std.Lut(core.std.CropAbs(bunny, 320, 180, 320, 400), planes=0, function=lambda x: x // 4 * 4 + 2)
+    smooth = vs_vdiff.deband(bands, 2)
+    pair = {"gradients in steps of 4, three times the contrast": bands, "deband=2": smooth}
+    pair = {label: core.std.Expr(clip, ["x 95 - 3 * 128 +", ""]) for label, clip in pair.items()}
+    yield "deband", [labelled(60, pair)]
     together = core.vdiff.Diffuse(bikes, time=4, k=6)
     together = core.vdiff.Decay(together, halflife=5, mode="max")
-    picture(side_by_side(bikes, core.vdiff.DiffBlend(together, alpha=0.4)), 70, folder / "all.jpg")
+    together = core.vdiff.DiffBlend(together, alpha=0.4)
+    yield "all", [labelled(70, {"before": bikes, "diffused, with light trails, motion exaggerated": together})]
+
+
+def main() -> None:
+    """Makes the pictures, one file for each name, and a sheet by the command itself."""
+    clips, folder = map(Path, sys.argv[1:])
+    bikes = core.bs.VideoSource(str(clips / "bikes.mp4"), cachemode=0)
+    bunny = core.bs.VideoSource(str(clips / "bigbuckbunny.mp4"), cachemode=0)
+    made = {f"{name}.vpy": example(name, clips / "bikes.mp4") for name in ("echo", "false_colour")}
+    pictures = {
+        **dict(of_space(bunny, bikes)),
+        **dict(of_time(bikes)),
+        **dict(of_presets(bunny, bikes)),
+        "kernel": [labelled(70, made)],
+    }
+    for name, rows in pictures.items():
+        draw(folder / f"{name}.jpg", rows)
+    command: list[str | Path] = [Path(sys.executable).parent / "vdiff", "compare", clips / "bikes.mp4", "-q", "-y"]
+    chains = ["--frame", "150"]
+    chains += ["--vf", "diffuse=time=4:k=4", "--vf", "diffuse=time=4:k=8", "--crop", "320:200:240:60", "--curve"]
+    subprocess.run([*command, *chains, "-o", folder / "compare.jpg"], check=True)
 
 
 if __name__ == "__main__":

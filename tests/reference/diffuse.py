@@ -5,7 +5,7 @@ Charbonnier, Blanc-Feraud, Aubert, Barlaud, ICIP 1994 (`charbonnier`); Weickert,
 Processing, 1998 (`weickert`); Black, Sapiro, Marimont, Heeger, IEEE TIP 7(3), 1998 (`tukey`, the contrast from the
 MAD); Rudin, Osher, Fatemi, Physica D 60, 1992 (`tv`); Catte, Lions, Morel, Coll, SIAM J. Numer. Anal. 29, 1992
 (`presmooth`); Gerig, Kubler, Kikinis, Jolesz, IEEE TMI 11(2), 1992 (`coupled`); Grewenig, Weickert, Bruhn, DAGM 2010
-(FED: `fed_cycle`); Hafner, Ochs, Weickert, Welk, SSVM 2016 (FSI: `fsi_cycle`); Weickert, ter Haar Romeny, Viergever,
+(FED: `fed_cycle`); Hafner, Ochs, Weickert, Welk, GCPR 2016 (FSI: `fsi_cycle`); Weickert, ter Haar Romeny, Viergever,
 IEEE TIP 7(3), 1998 (AOS: `aos_step`).
 The border is reflecting: no flux crosses it.
 """

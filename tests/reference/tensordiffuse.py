@@ -1,7 +1,7 @@
 """Anisotropic diffusion du/dt = div(D grad u) on the grid, in float64.
 
 Sources of the formulas: Weickert, Anisotropic Diffusion in Image Processing, 1998 (EED and CED); Weickert, Welk and
-Wickert, SSVM 2013 (the stencil); Hafner, Ochs, Weickert and Welk, SSVM 2016 (FSI).
+Wickert, SSVM 2013 (the stencil); Hafner, Ochs, Weickert and Welk, GCPR 2016 (FSI).
 
 The picture is continued by reflection, and everything is computed on the reflected picture: no flux crosses the border.
 """
