@@ -26,10 +26,12 @@ from command_support import (
     describe,
     duration,
     end_started,
+    evaluated,
     is_alive,
     make,
     names,
     packets,
+    read_terminal,
     refused,
     run,
     script,
@@ -37,8 +39,9 @@ from command_support import (
     streams,
     vdiff,
     wait_for,
+    without,
 )
-from vs_vdiff import denoise, ffmpeg, interrupt, plugin
+from vs_vdiff import denoise, ffmpeg, interrupt, plugin, trails
 from vs_vdiff.errors import CommandError
 from vs_vdiff.output import Output
 from vs_vdiff.presets import PRESETS
@@ -119,6 +122,37 @@ def test_preset(folder: Path) -> None:
     source = decode(folder / "in.mp4")
     assert same(decode(folder / "out.mkv"), denoise(source))
     assert not same(decode(folder / "out.mkv"), source)
+
+
+@pytest.mark.parametrize(
+    ("options", "preset"),
+    [
+        (("--preset", "denoise=strong"), lambda clip: denoise(clip, "strong")),
+        (("--preset", "denoise=1.2:radius=1"), lambda clip: denoise(clip, 1.2, radius=1)),
+        (("--vf", "denoise=light:motion=0"), lambda clip: denoise(clip, "light", motion=False)),
+        (("--vf", "trails=strong"), lambda clip: trails(clip, 1.5)),
+    ],
+)
+def test_arguments_of_presets(
+    folder: Path, options: tuple[str, ...], preset: Callable[[vs.VideoNode], vs.VideoNode]
+) -> None:
+    run("in.mp4", "out.mkv", *options, "--", "-c:v", "ffv1", folder=folder)
+    assert same(decode(folder / "out.mkv"), preset(decode(folder / "in.mp4")))
+
+
+@pytest.mark.parametrize("text", ["denoise=mighty", "denoise=0", "denoise=nan", "denoise=101"])
+def test_bad_strength_of_presets(folder: Path, text: str) -> None:
+    """Seen before the input is read."""
+    result = vdiff("run", "missing.mp4", "out.mkv", "--preset", text, folder=folder)
+    given = text.partition("=")[2]
+    refused(result, f"--preset: denoise: strength must be light, medium, strong or 0.01...100, got {given}", status=2)
+
+
+def test_several_presets(folder: Path) -> None:
+    result = vdiff("run", "in.mp4", "out.mkv", "--preset", "denoise,trails", folder=folder)
+    refused(result, '--preset: "denoise,trails" is several presets', "--vf", status=2)
+    run("in.mp4", "out.mkv", "--vf", "denoise,trails", "--", "-c:v", "ffv1", folder=folder)
+    assert same(decode(folder / "out.mkv"), trails(denoise(decode(folder / "in.mp4"))))
 
 
 def test_preset_comes_before_the_chain(folder: Path) -> None:
@@ -433,15 +467,6 @@ def test_pixels_reach_ffmpeg_in_its_formats(folder: Path, video: str) -> None:
     assert float(stats["PlaneStatsDiff"]) < (0.02 if "420" in video else 0.004)
 
 
-def evaluated(path: Path) -> vs.VideoNode:
-    """Run a test's own script here."""
-    vs.clear_outputs()
-    exec(path.read_text(), {})
-    output = vs.get_output(0)
-    assert isinstance(output, vs.VideoOutputTuple)
-    return output.clip
-
-
 @pytest.mark.parametrize(
     ("video", "expected"),
     [
@@ -604,7 +629,7 @@ def test_terminal(folder: Path, no_color: bool) -> None:
     )
     os.close(slave)
     shown = b""
-    while chunk := read(master):
+    while chunk := read_terminal(master):
         shown += chunk
     os.close(master)
     assert process.wait() == 0
@@ -614,13 +639,6 @@ def test_terminal(folder: Path, no_color: bool) -> None:
     assert "━" in text
     assert bool(re.search(r"\x1b\[[\d;]*3[1-8]", text)) != no_color
     assert text.rfind("\x1b[?25h") > text.rfind("\x1b[?25l")  # the cursor is shown again
-
-
-def read(descriptor: int) -> bytes:
-    try:
-        return os.read(descriptor, 65536)
-    except OSError:  # Linux says so when the other end of a terminal is closed
-        return b""
 
 
 # The output
@@ -806,9 +824,9 @@ def test_signal_on_a_terminal(folder: Path) -> None:
     os.close(slave)
     shown = b""
     while b"/1000000" not in shown:
-        shown += read(master)
+        shown += read_terminal(master)
     process.send_signal(signal.SIGINT)
-    while chunk := read(master):
+    while chunk := read_terminal(master):
         shown += chunk
     os.close(master)
     assert process.wait() == 130
@@ -833,16 +851,15 @@ def test_command_line(folder: Path) -> None:
 
 def test_unknown_preset(folder: Path) -> None:
     result = vdiff("run", "in.mp4", "out.mp4", "--preset", "denose", folder=folder)
-    refused(result, "'--preset'", "'denose'", *PRESETS, status=2)
+    refused(result, '--preset: there is no preset "denose" (did you mean "denoise"?)', *PRESETS, status=2)
     assert names(folder) == {"in.mp4"}
 
 
 @pytest.mark.parametrize("video", ["format=vs.GRAY32", "format=vs.YUV420P8, varformat=1"])
 def test_preset_that_cannot_take_the_clip(folder: Path, video: str) -> None:
-    """That is not the fault of the command line."""
     script(folder, f"core.std.BlankClip(width=64, height=32, length=3, {video}).set_output()")
     result = vdiff("run", "script.vpy", "out.mkv", "--preset", "denoise", folder=folder)
-    refused(result, "--preset denoise: Diffuse3D: Input clip must be constant format")
+    refused(result, "--preset: Diffuse3D: Input clip must be constant format", status=2)
     assert names(folder) == {"in.mp4", "script.vpy"}
 
 
@@ -1009,17 +1026,6 @@ def test_file_that_grows_too_large(folder: Path) -> None:
     assert names(folder) == {"in.mp4", "script.vpy"}
 
 
-def without(folder: Path, *modules: str) -> dict[str, str]:
-    """Pretend that modules are not installed."""
-    missing = folder / "missing"
-    missing.mkdir()
-    for module in modules:
-        (missing / f"{module}.py").write_text(
-            f"raise ModuleNotFoundError(\"No module named '{module}'\", name='{module}')"
-        )
-    return {"PYTHONPATH": os.pathsep.join([str(missing), os.environ.get("PYTHONPATH", "")])}
-
-
 def test_no_ffmpeg(folder: Path) -> None:
     env = without(folder, "imageio_ffmpeg") | {"PATH": str(folder)}
     refused(vdiff("run", "in.mp4", "out.mp4", folder=folder, env=env), "there is no FFmpeg", "vapoursynth-vdiff[cli]")
@@ -1031,7 +1037,7 @@ def test_no_motion_plugin(folder: Path, source: str) -> None:
     env = without(folder)
     (folder / "missing" / "sitecustomize.py").write_text("from vs_vdiff import denoising\ndenoising.MOTION.clear()\n")
     result = vdiff("run", source, "out.mp4", "--preset", "denoise", folder=folder, env=env)
-    refused(result, "--preset denoise: ", "pip install vapoursynth-mvutensils")
+    refused(result, "--preset: denoise needs a plugin", "pip install vapoursynth-mvutensils")
     assert names(folder) == {"in.mp4", "missing"}
 
 
@@ -1087,7 +1093,7 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
     core = SimpleNamespace(std=SimpleNamespace(LoadPlugin=load))
     monkeypatch.setattr(plugin, "ROOT", tmp_path)
-    monkeypatch.setattr(plugin, "vs", SimpleNamespace(core=core, Error=vs.Error))
+    monkeypatch.setattr(plugin, "vs", SimpleNamespace(core=core, Error=vs.Error, get_plugin_dir=lambda: tmp_path))
     (tmp_path / "meson.build").touch()
     return tmp_path
 
@@ -1102,6 +1108,15 @@ def test_newest_build_is_loaded(checkout: Path) -> None:
         os.utime(library, (1e9 + age, 1e9 + age))
     plugin.load()
     assert (checkout / "loaded").read_text() == str(checkout / "build-new" / "src" / "libvdiff.so")
+
+
+def test_installed_plugin_that_was_not_loaded(checkout: Path) -> None:
+    """VapourSynth says nothing when it cannot load what is in its folder; we try again, and would."""
+    (checkout / "vdiff").mkdir()
+    library = checkout / "vdiff" / "libvdiff.so"
+    library.touch()
+    plugin.load()
+    assert (checkout / "loaded").read_text() == str(library)
 
 
 def test_no_plugin(checkout: Path) -> None:

@@ -354,7 +354,7 @@ def test_bad_arguments(
     """They are told before a plugin is missed."""
     use(monkeypatch)
     arguments: dict[str, Any] = {argument: value}
-    with pytest.raises(vs.Error, match=rf"^Diffuse3D: {argument} must be"):
+    with pytest.raises(vs.Error, match=rf"^(Diffuse3D|denoise): {argument} must be"):
         denoise(pictures, motion=motion, **arguments)
 
 

@@ -269,7 +269,7 @@ def test_levels_agree_on_random_arguments(namespaces: list[str], rng: np.random.
 
 def test_every_filter_is_compared(core: Any) -> None:
     """The plugin's filters, the table of cases and the random arguments are the same list."""
-    assert {f.name for f in core.vdiff.functions()} - MARKERS == set(FILTERS) == set(ARGUMENTS)
+    assert set(core.vdiff.Filters()) - MARKERS == set(FILTERS) == set(ARGUMENTS)
 
 
 @pytest.mark.parametrize("metric", ["adaptive", "mse", "mad", "histogram"])
@@ -285,6 +285,10 @@ def test_all_levels_have_the_same_functions(core: Any, namespaces: list[str]) ->
         {f.name: (f.signature, f.return_signature) for f in getattr(core, name).functions()} for name in namespaces
     ]
     assert signatures == [signatures[0]] * len(signatures)
+    filters = [getattr(core, name).Filters() for name in namespaces]
+    assert filters == [filters[0]] * len(filters)
+    assert signatures[0].pop("Filters") == ("", "any")
+    assert signatures[0].keys() == filters[0].keys()
     assert all(returned == "clip:vnode;" for _, returned in signatures[0].values())
 
 
