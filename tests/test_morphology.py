@@ -86,7 +86,7 @@ def test_reference_is_scipy_s(rng: np.random.Generator, shape: str) -> None:
     """What is outside may be left out or be the reflected picture: these windows have no gaps in a row or column."""
     for size in SIZES:
         picture = rng.normal(size=size[::-1])
-        for radius in RADII:
+        for radius in (1, 2, 7, 15):
             for name, reference in (("Dilate", dilate), ("Erode", erode)):
                 assert (reference(picture, shape=shape, radius=radius) == scipy_s(name, picture, shape, radius)).all()
 

@@ -14,7 +14,7 @@ from scipy.ndimage import gaussian_filter
 import vs_vdiff
 from quality import psnr
 from reference.structure import eigen, scharr, smooth_tensor
-from support import Video, assert_same, cached, fingerprint, make_clip, random_frames, read, read_frame
+from support import Video, assert_same, cached, fingerprint, frames_of, make_clip, random_frames, read, read_frame
 from vs_vdiff.composing import STRENGTHS
 from vs_vdiff.presets import PRESETS
 
@@ -220,7 +220,7 @@ def test_format_and_properties_stay(rng: np.random.Generator, name: str, format_
         result = PRESETS[name](clip)
         assert (result.format.id, result.width, result.height) == (clip.format.id, clip.width, clip.height)
         assert (result.num_frames, result.fps) == (3, clip.fps)
-        for before, after in zip(clip.frames(close=True), result.frames(close=True), strict=True):
+        for before, after in zip(frames_of(clip), frames_of(result), strict=True):
             found = dict(after.props)
             found.pop("VdiffSigma", None)
             assert found == dict(before.props)

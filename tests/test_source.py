@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -277,13 +278,11 @@ def test_log_is_told_of_long_reading(monkeypatch: pytest.MonkeyPatch, capsys: py
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
     """Make a copy of the package without its plugin, and a VapourSynth that has none."""
-    package = tmp_path / "vs_vdiff"
-    package.mkdir()
-    for path in Path(ffmpeg.__file__).parent.glob("*.py"):
-        (package / path.name).write_bytes(path.read_bytes())
+    shutil.copytree(Path(ffmpeg.__file__).parent, tmp_path / "vs_vdiff")
     (tmp_path / "meson.build").touch()
-    fake = "class Error(Exception): pass\nclass Core: pass\ncore = Core()\nVideoNode = VideoFrame = MessageType = int\n"
-    (tmp_path / "vapoursynth.py").write_text(fake + "def __getattr__(name): return 0\n")
+    fake = "class Error(Exception): pass\nclass Core: pass\ncore = Core()\nVideoNode = VideoFrame = MessageType = Function = int\n"
+    fake += "def get_plugin_dir(): return 'nowhere'\ndef __getattr__(name): return 0\n"
+    (tmp_path / "vapoursynth.py").write_text(fake)
     return tmp_path
 
 

@@ -56,7 +56,7 @@ def entries() -> Iterator[Entry]:
 
 def entry(function: vs.Function | Preset, meaning: str, defaults: str) -> Entry:
     """Put together what a signature and a line of defaults, as in a chain of filters, say."""
-    values = dict(default.split("=") for default in defaults.split(":"))
+    values = dict(default.split("=") for default in defaults.split(":") if default)
     arguments = []
     for declaration in function.signature.rstrip(";").split(";"):
         name, kind, *flags = declaration.split(":")

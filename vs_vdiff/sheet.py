@@ -11,6 +11,7 @@ import vapoursynth as vs
 
 from vs_vdiff import pixels
 from vs_vdiff.arrays import to_numpy
+from vs_vdiff.errors import one_line
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -26,7 +27,11 @@ GAP = 4
 QUALITY = 90  # of JPEG and WebP
 CURVE = 260
 NARROWEST = 320  # smaller pictures are enlarged to this width at least, lest there be no place for a label
+BRIGHTEST = 1e6
+TALLEST = 1200  # but none to more than this height
 LARGEST = 2**16 - 1  # rows or columns that matplotlib can draw
+LARGEST_AREA = 2**28  # pixels; a gigabyte while they are drawn
+LONGEST = 60  # letters of a label in a legend
 BACKGROUND, INK, FAINT = "#202020", "#e8e8e8", "#808080"
 COLOURS = ("#9a9a9a", "#4fb3ff", "#ffb347", "#7ddc7d", "#ff7f9f", "#c9a0ff", "#e0d060")
 
@@ -60,7 +65,9 @@ def picture(clip: vs.VideoNode, n: int) -> "NDArray[np.float32]":
     frame = clip[n]
     planes = to_numpy(pixels.to_rgb(frame, frame.get_frame(0).props))
     assert isinstance(planes, np.ndarray)
-    return np.moveaxis(planes[0] * np.float32(255), 0, -1)
+    # What is no number has no colour either: NaN is black, infinity as bright as any screen.
+    finite = np.nan_to_num(planes[0], nan=0, posinf=BRIGHTEST, neginf=-BRIGHTEST)
+    return np.moveaxis(finite * np.float32(255), 0, -1)
 
 
 def shown(picture: "NDArray[np.float32]") -> "NDArray[np.uint8]":
@@ -91,13 +98,14 @@ def draw(path: Path, rows: Sequence[Sequence[Panel]], curve: Curve | None = None
     from matplotlib.figure import Figure
 
     height, width, _ = rows[0][0].pixels.shape
-    zoom = max(1, -(-NARROWEST // width))
+    zoom = max(1, min(-(-NARROWEST // width), TALLEST // height))
     across, down = zoom * width + GAP, zoom * height + BAND + GAP
-    sheet_width = across * max(map(len, rows)) + GAP
+    sheet_width = max(across * max(map(len, rows)) + GAP, NARROWEST)
     sheet_height = down * len(rows) + GAP + (CURVE if curve else 0)
-    if max(sheet_width, sheet_height) > LARGEST:
+    if max(sheet_width, sheet_height) > LARGEST or sheet_width * sheet_height > LARGEST_AREA:
         raise ValueError(
-            f"the sheet would be {sheet_width}x{sheet_height} pixels, more than {LARGEST} in one direction"
+            f"the sheet would be {sheet_width}x{sheet_height} pixels, more than {LARGEST} in one direction or "
+            f"{LARGEST_AREA} in all"
         )
     figure = Figure(figsize=(sheet_width / DPI, sheet_height / DPI), dpi=DPI, facecolor=BACKGROUND)
     FigureCanvasAgg(figure)
@@ -122,9 +130,9 @@ def write(figure: "Figure", label: str, left: int, bottom: int, width: int) -> N
     """Write a label into the band above a picture, cut off where it is too long."""
     w, h = figure.get_size_inches() * DPI
     place = (left / w, (bottom + BAND / 2 - 1) / h)
+    full = one_line(label)[:width]  # no letter is narrower than a pixel
     # A dollar sign is no formula here.
-    text = figure.text(*place, label, size=points(FONT), color=INK, va="center", parse_math=False)
-    full = label
+    text = figure.text(*place, full, size=points(FONT), color=INK, va="center", parse_math=False)
     while text.get_window_extent().width > width and full:
         full = full[:-1]
         text.set_text(full.rstrip() + "…")
@@ -137,7 +145,8 @@ def plot(figure: "Figure", curve: Curve, width: int, height: int) -> None:
     axes = figure.add_axes(place, facecolor=BACKGROUND)
     longest = max(map(len, curve.lines.values()))
     for (label, values), colour in zip(curve.lines.items(), cycle(COLOURS)):
-        axes.plot(values, label=label, color=colour, linewidth=1.2)
+        name = label if len(label) <= LONGEST else f"{label[:LONGEST]}…"
+        axes.plot(values, label=name, color=colour, linewidth=1.2)
     for n, cut in enumerate(curve.cuts):
         axes.axvline(cut, color="#ff5050", linewidth=1, linestyle="--", label="cut" if n == 0 else None)
     axes.axvline(curve.marked, color=INK, linewidth=1, linestyle=":", label="frame shown")

@@ -1,7 +1,10 @@
 """`vdiff compare`: before, after and what lies between, in one picture."""
 
+import logging
+import math
 import re
 import shlex
+import warnings
 from collections.abc import Sequence
 from contextlib import ExitStack, closing
 from itertools import zip_longest
@@ -37,6 +40,13 @@ class Crop(click.ParamType[tuple[int, int, int, int]]):
         return width, height, x, y
 
 
+def finite(_context: click.Context, _parameter: click.Parameter, value: float) -> float:
+    """Refuse what no range excludes."""
+    if math.isnan(value):
+        raise click.BadParameter("nan is no number")
+    return value
+
+
 @click.command(
     options_metavar="[OPTIONS]",
     epilog="""\b
@@ -65,6 +75,7 @@ Examples:
     "--amplify",
     metavar="X",
     type=click.FloatRange(0.01, 1000),
+    callback=finite,
     default=8,
     show_default=True,
     help="What the difference is multiplied by.",
@@ -114,10 +125,12 @@ def compare(
             line = make_curve(before, afters, n, reporter) if curve else None
         except vs.Error as error:
             raise CommandError(f"{source}: {one_line(error)}") from error
-        try:
-            output.make(lambda path: sheet.draw(path, rows, line))
-        except ValueError as error:
-            raise UsageError(f"{error}: give fewer --vf, or --crop") from error
+        logging.disable()  # matplotlib tells of its fonts and folders
+        with warnings.catch_warnings(action="ignore"):  # and of letters that its font has not
+            try:
+                output.make(lambda path: sheet.draw(path, rows, line))
+            except ValueError as error:
+                raise UsageError(f"{error}: give fewer --vf, or --crop") from error
 
 
 def check_clips(
