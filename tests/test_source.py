@@ -280,7 +280,8 @@ def checkout(tmp_path: Path) -> Path:
     """Make a copy of the package without its plugin, and a VapourSynth that has none."""
     shutil.copytree(Path(ffmpeg.__file__).parent, tmp_path / "vs_vdiff")
     (tmp_path / "meson.build").touch()
-    fake = "class Error(Exception): pass\nclass Core: pass\ncore = Core()\nVideoNode = VideoFrame = MessageType = Function = int\n"
+    fake = "class Error(Exception): pass\nclass Core: pass\ncore = Core()\n"
+    fake += "VideoNode = VideoFrame = MessageType = Function = int\n"
     fake += "def get_plugin_dir(): return 'nowhere'\ndef __getattr__(name): return 0\n"
     (tmp_path / "vapoursynth.py").write_text(fake)
     return tmp_path
