@@ -1,10 +1,14 @@
 """Run the installed `vdiff` as its users do, and look at what it made."""
 
+import fcntl
 import os
+import pty
 import re
 import signal
+import struct
 import subprocess
 import sys
+import termios
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -75,6 +79,32 @@ def start(*arguments: object, folder: Path, command: str = "run", **options: Any
     return process
 
 
+def read_terminal(descriptor: int) -> bytes:
+    """Read what a program has written to a terminal; nothing once it has gone."""
+    try:
+        return os.read(descriptor, 65536)
+    except OSError:  # Linux says so when the other end of a terminal is closed
+        return b""
+
+
+def on_terminal(
+    *arguments: object, folder: Path, command: str, columns: int = 100, env: dict[str, str] | None = None
+) -> tuple[int, str]:
+    """Run a command on a terminal of a width, in colour unless `env` says otherwise; give its status and its output."""
+    master, slave = pty.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
+    hidden = ("NO_COLOR", "FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE", "COLUMNS", "LINES")
+    plain = {key: value for key, value in os.environ.items() if key not in hidden}
+    terminal = plain | {"TERM": "xterm-256color"} | (env or {})
+    process = start(*arguments, folder=folder, command=command, stdout=slave, stderr=slave, env=terminal)
+    os.close(slave)
+    shown = b""
+    while chunk := read_terminal(master):
+        shown += chunk
+    os.close(master)
+    return process.wait(PATIENCE), shown.decode()
+
+
 def end_started() -> None:
     """End what a failed test left running."""
     while _started:
@@ -117,10 +147,30 @@ def script(folder: Path, text: str, name: str = "script.vpy") -> Path:
     return path
 
 
+def evaluated(path: Path) -> vs.VideoNode:
+    """Run a test's own script here."""
+    vs.clear_outputs()
+    exec(path.read_text(), {})
+    output = vs.get_output(0)
+    assert isinstance(output, vs.VideoOutputTuple)
+    return output.clip
+
+
 def make(*arguments: object) -> None:
     """Make a video with FFmpeg."""
     command = [ffmpeg.find(), "-hide_banner", "-loglevel", "error", "-nostdin", "-y", *map(str, arguments)]
     subprocess.run(command, check=True)
+
+
+def without(folder: Path, *modules: str) -> dict[str, str]:
+    """Pretend that modules are not installed."""
+    missing = folder / "missing"
+    missing.mkdir()
+    for module in modules:
+        (missing / f"{module}.py").write_text(
+            f"raise ModuleNotFoundError(\"No module named '{module}'\", name='{module}')"
+        )
+    return {"PYTHONPATH": os.pathsep.join([str(missing), os.environ.get("PYTHONPATH", "")])}
 
 
 def describe(path: Path) -> str:

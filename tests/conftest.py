@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from command_support import end_started, names
 from support import seeded
 
 DEFAULT_SEED = 20260101
@@ -49,6 +51,15 @@ def clips() -> Path:
     for name in ("bikes.mp4", "bigbuckbunny.mp4", "carphone_pristine.mp4"):
         assert (folder / name).is_file(), f"{folder} does not hold {name}"
     return folder
+
+
+@pytest.fixture
+def folder(tmp_path: Path, clips: Path) -> Iterator[Path]:
+    """Give a folder with `in.mp4`, 120 frames of 29.97 fps, and see that nothing hidden is left in it."""
+    shutil.copy(clips / "carphone_pristine.mp4", tmp_path / "in.mp4")
+    yield tmp_path
+    end_started()
+    assert not [name for name in names(tmp_path) if name.startswith(".")]
 
 
 @pytest.fixture

@@ -4,10 +4,10 @@ The conventions that these tests read:
 
 - README has a section `### Name` for every filter (third level, the filter's name alone), ending at the next heading of
   level 1 to 3. It begins with what the plugin says of the filter. Its first fenced block has the info string `text` and
-  holds the raw signature, `vdiff.Name(<signature>)`, exactly as VapourSynth prints it; line breaks and blanks inside are
-  ignored. One parameter table follows, its header row beginning with `| argument | default |`; its rows are the
-  arguments in the order of the signature, in backticks, and their defaults. It has a picture, speaks of cost and peers,
-  and ends with a link to the filter's page.
+  holds the raw signature, `vdiff.Name(<signature>)`, as VapourSynth prints it, but for line breaks and blanks. One
+  parameter table follows, `| argument | default | range | ...`; its rows are the arguments in the order of the
+  signature, in backticks, their defaults and, as in `0, 0.001…10000`, the values that they may have. It has a picture,
+  speaks of cost and peers, and ends with a link to the filter's page.
 - The page, docs/<name in lower case>.md, has the sections `PARTS` and names every argument in backticks.
 - A fenced block with the info string `python` or `vpy` is a whole script. It runs in a folder that holds a video called
   `in.mp4`; the first and the last frame of each output that it sets are requested. One with `sh` is run by bash in such
@@ -29,9 +29,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import vapoursynth as vs
 
 from command_support import VDIFF
 from vs_vdiff import ffmpeg
+from vs_vdiff.presets import PRESETS
 
 ROOT = Path(__file__).resolve().parent.parent
 README = ROOT / "README.md"
@@ -47,6 +49,7 @@ for script in sys.argv[1:]:
     print(script, file=sys.stderr)
     vs.clear_outputs()
     runpy.run_path(script, run_name="__vapoursynth__")
+    assert vs.get_outputs() or script.endswith(".py"), f"{script} sets no output"
     for output in vs.get_outputs().values():
         clip = output.clip
         for n in sorted({0, clip.num_frames - 1}):
@@ -100,26 +103,25 @@ def section(name: str) -> str:
     return text[start.end() : start.end() + end.start() if end else None]
 
 
-def table(text: str) -> dict[str, str]:
-    """The defaults, by argument, of the table whose header begins with `argument`; no backticks."""
-    rows: dict[str, str] = {}
+def table(text: str) -> dict[str, tuple[str, str]]:
+    """Default and range, by argument, of the table whose header begins with `argument`; no backticks."""
+    rows: dict[str, tuple[str, str]] = {}
     lines = iter(text.splitlines())
     for line in lines:
         if re.match(r"\|\s*argument\s*\|\s*default\s*\|", line):
             next(lines)  # the rule under the header
             break
     for line in lines:
-        cells = re.match(r"\|\s*`(\w+)`\s*\|([^|]*)\|", line)
+        cells = re.match(r"\|\s*`(\w+)`\s*\|([^|]*)\|([^|]*)\|", line)
         if not cells:
             break
-        rows[cells[1]] = cells[2].strip().replace("`", "")
+        default, limits = (cell.strip().replace("`", "") for cell in cells.groups()[1:])
+        rows[cells[1]] = default, limits
     return rows
 
 
 def told() -> dict[str, list[str]]:
     """What the plugin tells of its filters; it is loaded for the names of the tests."""
-    import vapoursynth as vs
-
     import vs_vdiff  # noqa: F401
 
     found: dict[str, list[str]] = vs.core.vdiff.Filters()
@@ -147,7 +149,47 @@ def test_table_names_every_argument(core: Any, name: str) -> None:
     rows = table(section(name))
     assert [*rows] == [part.split(":")[0] for part in signature.split(";") if part]
     defaults = dict(each.split("=") for each in told()[name][1].split(":"))
-    assert {argument: rows[argument] for argument in defaults} == defaults
+    assert {argument: rows[argument][0] for argument in defaults} == defaults
+
+
+NEEDED: dict[str, dict[str, Any]] = {
+    "Decay": {"halflife": 5},
+    "Extrapolate": {"length": 1},
+    "Spread": {"dx": [0], "dy": [0], "weights": [1]},
+}
+"""What filters ask for before they look at another argument."""
+
+
+@every_filter
+def test_ranges_are_the_plugin_s(core: Any, name: str) -> None:
+    """Both ends are taken, and what is a little beyond is refused."""
+    clip = core.std.BlankClip(width=16, height=16, format=vs.GRAY8, length=4)
+    kinds = {part.split(":")[0]: part.split(":")[1] for part in getattr(core.vdiff, name).signature.split(";") if part}
+    for argument, (_, limits) in table(section(name)).items():
+        found = re.fullmatch(r"(?:0, )?([−\d.e-]+)…([\d.e]+)", limits)
+        if not found or name == "Kernel":  # which needs a compiled kernel for anything
+            continue
+        whole = kinds[argument].startswith("int")
+        low, high = (float(end.replace("−", "-")) for end in found.groups())
+        beyond = 1.0 if whole else 1e-3 * max(abs(low), 1e-3)
+        others = {key: value for key, value in NEEDED.get(name, {}).items() if (key, argument) != ("halflife", "rate")}
+        for value, good in ((low, True), (high, True), (low - beyond, False), (high + max(beyond, 1e-3 * high), False)):
+            given = {**others, argument: int(value) if whole else value}
+            if good:
+                getattr(core.vdiff, name)(clip, **given)
+            else:
+                with pytest.raises(vs.Error, match=f"^{name}: {argument} must be"):
+                    getattr(core.vdiff, name)(clip, **given)
+
+
+def test_presets_are_told_of() -> None:
+    """In README's table and on their page, each with what it says of itself on the whole."""
+    rows = re.findall(
+        r"^\| `(\w+)` \| (.*) \|$", text_of(README).split("### Presets")[1].split("### ")[0], re.MULTILINE
+    )
+    assert [name for name, _ in rows] == [*PRESETS]
+    page = headings(ROOT / "docs" / "presets.md")
+    assert [heading for heading in page if heading in PRESETS] == [*PRESETS]
 
 
 @every_filter
@@ -219,7 +261,7 @@ def test_scripts_run(file: Path, clips: Path, tmp_path: Path) -> None:
     names = []
     for block in blocks(text_of(file)):
         if block.info in SCRIPT_LANGUAGES:
-            names.append(f"line{block.line}.vpy")
+            names.append(f"line{block.line}.{'vpy' if block.info == 'vpy' else 'py'}")
             (tmp_path / names[-1]).write_text(block.body, encoding="utf-8")
     done = subprocess.run(
         [sys.executable, "-c", RUNNER, *names], cwd=tmp_path, capture_output=True, text=True, timeout=300

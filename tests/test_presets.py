@@ -110,6 +110,22 @@ def test_banding_goes_from_a_real_picture(clips: Path) -> None:
         assert np.max(np.abs(result - bands)) <= (3 if depth == 8 else 2 + 3 / 256)  # half a step, and the dither
 
 
+@pytest.mark.parametrize("bits", [8, 10])
+def test_dither_keeps_what_is_between_codes(bits: int) -> None:
+    """Means of a neighbourhood are those of the result in 16 bits; mere rounding is off by more."""
+    step = 2 << bits - 8  # of the format, 2 of the 8-bit scale
+    bands = np.broadcast_to((60 + np.arange(320) // 24) * step, (96, 320))
+    results = []
+    for depth in (bits, 16):
+        video = Video(f"GRAY{depth}", 320, 96)
+        clip = make_clip(video, [[(bands << depth - bits).astype(video.samples(0).dtype)]])
+        results.append(luma(vs_vdiff.deband(clip), 0) / 2 ** (depth - bits))
+    assert set(np.unique(results[0] - np.round(results[1]))) <= {-1, 0, 1}
+    error = np.std(gaussian_filter(results[0] - results[1], 2)[8:-8, 32:-32])
+    print(error)
+    assert error < 0.03
+
+
 def test_detail_stays_where_bands_go(clips: Path) -> None:
     """Grass is what it was."""
     clip = real(clips, "bigbuckbunny.mp4", 60, 61, (160, 120, 40, 240))
@@ -150,6 +166,14 @@ def test_dream(clips: Path) -> None:
     assert coherence(before) < coherence(weak) < coherence(after)
 
 
+def test_dream_is_what_it_says(street: Any) -> None:
+    """The composition that README and docstring name."""
+    for strength in (0.5, 1.0):
+        strokes = vs.core.vdiff.TensorDiffuse(street, time=20 * strength, mode="ced", k=2, rho=4)
+        wanted = vs.core.vdiff.Shock(strokes, time=2 * strength, rho=4)
+        assert fingerprint(read_frame(vs_vdiff.dream(street, strength), 3)) == fingerprint(read_frame(wanted, 3))
+
+
 # Motion
 
 
@@ -180,7 +204,7 @@ def test_strengths(street: Any, rng: np.random.Generator, name: str) -> None:
         [np.clip(plane + rng.normal(0, 4, plane.shape), 0, 255).astype(np.uint8) for plane in f] for f in read(street)
     ]
     street = make_clip(Video("YUV420P8", 160, 96), noisy)
-    assert list(STRENGTHS) == ["light", "medium", "strong"]
+    assert STRENGTHS == {"light": 0.5, "medium": 1, "strong": 1.5}
     by_name = [read_frame(preset(street, strength=each), 5) for each in STRENGTHS]
     assert fingerprint(read_frame(preset(street), 5)) == fingerprint(by_name[1])
     for (word, number), wanted in zip(STRENGTHS.items(), by_name, strict=True):

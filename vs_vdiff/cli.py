@@ -25,7 +25,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("vs_vdiff"):
             raise
-        fail(f'the command needs packages that are not installed ({error}): pip install "vapoursynth-vdiff[cli]"')
+        fail(
+            f'the command needs packages that are not installed ({error}): pip install "vapoursynth-vdiff[cli]"; '
+            "vdiff doctor says more"
+        )
     except (ImportError, OSError) as error:  # of the first kind is a plugin that is not found
         fail(str(error))
     except Exception as error:

@@ -28,10 +28,12 @@ def factor(name: str, strength: Strength | str) -> float:
     """
     try:
         number = STRENGTHS[strength] if isinstance(strength, str) and strength in STRENGTHS else float(strength)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         number = 0.0
     if not LEAST <= number <= MOST:
-        raise vs.Error(f"{name}: strength must be {', '.join(STRENGTHS)} or {LEAST:g}...{MOST:g}, got {strength}.")
+        raise vs.Error(
+            f"{name}: strength must be {', '.join(STRENGTHS)} or {LEAST:g}...{MOST:g}, got {strength!s:.40}."
+        )
     return number
 
 

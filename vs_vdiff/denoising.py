@@ -13,6 +13,7 @@ __all__ = ["MotionError", "denoise"]
 
 BLOCK = 16
 """Side of the blocks whose motion is looked for; they overlap by half. Smaller ones follow the noise."""
+LARGEST_RADIUS = 7
 BLUR = 1.0
 """Standard deviation of the blur under which motion is looked for, in pixels."""
 
@@ -46,6 +47,10 @@ def denoise(clip: vs.VideoNode, strength: Strength = "medium", radius: int = 3, 
     plugin.load()
     core = vs.core
     radius = index(radius)
+    if not 0 <= radius <= LARGEST_RADIUS:
+        raise vs.Error(f"denoise: radius must be 0...{LARGEST_RADIUS}, got {radius:.6g}.")
+    if motion not in (False, True):
+        raise vs.Error(f"denoise: motion must be 0 or 1, got {motion!s:.40}.")
     options = {"radius": radius, "strength": factor("denoise", strength)}
     core.vdiff.Diffuse3D(clip, **options)  # refuses before anything is built
     given = {}
@@ -140,6 +145,6 @@ def find_motion() -> Motion:
         if hasattr(vs.core, namespace):
             return motion
     raise MotionError(
-        "denoise needs a plugin that finds motion: pip install vapoursynth-mvutensils; in a script, motion=False does "
-        "without, but then averages only what stands still"
+        "denoise needs a plugin that finds motion: pip install vapoursynth-mvutensils; motion=False (in a chain, "
+        "denoise=motion=0) does without, but then averages only what stands still"
     )

@@ -8,18 +8,21 @@ import re
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
+
+from vs_vdiff import ffmpeg as program
+from vs_vdiff import interrupt
+from vs_vdiff.errors import CommandError
 
 __all__ = ["Finding", "ProblemError", "diagnose"]
 
 CLI = 'pip install "vapoursynth-vdiff[cli]"'
-PATIENCE = 60.0  # seconds for a program to say what it is
+PATIENCE = 30.0  # seconds for a program to say what it is
 OLDEST_PYTHON = (3, 12)
 # Encoders by what they make, the preferred one first.
 ENCODERS = {
@@ -59,14 +62,18 @@ class ProblemError(Exception):
 
 def diagnose() -> Iterator[Finding]:
     """Check everything, in the order in which things need each other."""
-    for subject, is_needed, check in CHECKS:
+    missed: set[str] = set()
+    for check in CHECKS:
         try:
-            yield Finding(subject, "ok", check())
-        except ProblemError as problem:
-            yield Finding(subject, "wrong" if is_needed else "optional", str(problem))
+            if lacking := missed.intersection(check.needs):
+                raise ProblemError(f"needs {' and '.join(sorted(lacking))}, see there")
+            yield Finding(check.subject, "ok", check.find())
         except Exception as error:  # whatever is broken in whatever way: that is the finding
+            missed.add(check.subject)
             text = " ".join(str(error).split()) or type(error).__name__
-            yield Finding(subject, "wrong" if is_needed else "optional", text)
+            if not isinstance(error, ProblemError | CommandError) and check.remedy:
+                text = f"{text}: {check.remedy}"
+            yield Finding(check.subject, "wrong" if check.is_needed else "optional", text)
 
 
 def python() -> str:
@@ -93,16 +100,19 @@ def vspipe() -> str:
     found = shutil.which("vspipe", path=os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]))
     if not found:
         raise ProblemError("not found; it comes with VapourSynth: pip install --force-reinstall vapoursynth")
-    with tempfile.TemporaryDirectory(prefix="vdiff-") as folder:
-        script = Path(folder) / "script.vpy"
+    with interrupt.temporary_folder() as folder:
+        script = folder / "script.vpy"
         script.write_text(SCRIPT)
         status, output = output_of([found, str(script), os.devnull])
     if status:
-        reason = (output.strip().splitlines() or [f"exit status {status}"])[-1].strip()
+        reason = last_line(output) or f"exit status {status}"
         raise ProblemError(
             f"{found} cannot run a script with vdiff ({reason}): run once in this environment: {configure()}"
         )
-    return found
+    named = shutil.which("vspipe")
+    if named and Path(named).samefile(found):
+        return found
+    return f"{found}; by its name alone, this shell finds {named or 'none'}: activate the environment"
 
 
 def configure() -> str:
@@ -121,45 +131,56 @@ def plugin() -> str:
 
 def bestsource() -> str:
     """The plugin that decodes."""
-    return of_plugin("bs", "BestSource, which decodes video, is not installed")
+    return of_plugin("bs", "vapoursynth-bestsource", "BestSource, which decodes video, is not installed")
 
 
 def motion() -> str:
     """The plugin that finds motion."""
     core = import_module("vapoursynth").core
     namespaces = [name for name in import_module("vs_vdiff.denoising").MOTION if hasattr(core, name)]
-    return of_plugin(namespaces[0] if namespaces else "mvu", "MVUtensils, with which denoise finds motion, is missing")
+    complaint = "MVUtensils, with which denoise finds motion, is missing"
+    return of_plugin(namespaces[0] if namespaces else "mvu", "vapoursynth-mvutensils", complaint)
 
 
-def of_plugin(namespace: str, complaint: str) -> str:
+def of_plugin(namespace: str, package: str, complaint: str) -> str:
     """Version and place of a plugin."""
     core = import_module("vapoursynth").core
     if not hasattr(core, namespace):
-        raise ProblemError(f"{complaint}: {CLI}")
+        raise ProblemError(
+            f"{complaint}: {CLI}; if it is there but does not load: pip install --force-reinstall {package}"
+        )
     loaded = getattr(core, namespace)
     return f"{loaded.name} {'.'.join(map(str, loaded.version))}, {loaded.plugin_path}"
 
 
 def ffmpeg() -> str:
     """The program that encodes."""
-    found = import_module("vs_vdiff.ffmpeg").find()
-    status, output = output_of([found, "-hide_banner", "-version"])
-    name = re.match(r"ffmpeg version (\S+)", output)
-    if status or not name:
-        raise ProblemError(f"{found} does not work: install FFmpeg anew, or take it off PATH and {CLI}")
+    found, output = answer_of_ffmpeg("-version")
+    name = re.search(r"^ffmpeg version (\S+)", output, re.MULTILINE)  # a loader may have something to say before
+    if not name:
+        raise ProblemError(f"{found} is no FFmpeg: take it off PATH and {CLI}")
     return f"{name[1]}, {found}"
 
 
 def encoders() -> str:
     """What FFmpeg can encode to; without H.264 it makes no files that every player plays."""
-    found = import_module("vs_vdiff.ffmpeg").find()
-    _, output = output_of([found, "-hide_banner", "-encoders"])
+    found, output = answer_of_ffmpeg("-encoders")
     there = set(re.findall(r"^ V\S{5} (\S+)", output, re.MULTILINE))
     chosen = {kind: next((name for name in names if name in there), "") for kind, names in ENCODERS.items()}
     listed = ", ".join(f"{kind} ({name})" for kind, name in chosen.items() if name)
     if not chosen["H.264"]:
         raise ProblemError(f"{found} has no H.264 encoder, only: {listed or 'none'}; take it off PATH and {CLI}")
     return listed
+
+
+def answer_of_ffmpeg(question: str) -> tuple[str, str]:
+    """Where FFmpeg is, and what it says."""
+    found = program.find()
+    status, output = output_of([found, "-hide_banner", question])
+    if status:
+        reason = last_line(output) or f"exit status {status}"
+        raise ProblemError(f"{found} does not work ({reason}): install FFmpeg anew, or take it off PATH and {CLI}")
+    return found, output
 
 
 def matplotlib() -> str:
@@ -178,38 +199,62 @@ def of_package(name: str, complaint: str) -> str:
         import_module(name)
         return version(name)
     except (ModuleNotFoundError, PackageNotFoundError) as error:
-        raise ProblemError(complaint) from error
+        missing = error.name or name
+        raise ProblemError(complaint if missing == name else f"lacks {missing}: pip install {missing}") from error
 
 
 def output_of(command: list[str]) -> tuple[int, str]:
     """Run a program; give its exit status and all that it says."""
-    try:
-        result = subprocess.run(
+
+    def start() -> "subprocess.Popen[str]":
+        return subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
+            text=True,
             errors="replace",
-            timeout=PATIENCE,
-            check=False,
+            start_new_session=True,
         )
+
+    try:
+        with interrupt.held(start, program.end) as process:
+            output, _ = process.communicate(timeout=PATIENCE)
     except subprocess.TimeoutExpired:
         return 1, f"no answer in {PATIENCE:g} seconds"
     except OSError as error:
         return 1, f"does not start: {error.strerror}"
-    return result.returncode, result.stdout
+    return process.returncode, output
 
 
-CHECKS: list[tuple[str, bool, Callable[[], str]]] = [
-    ("Python", True, python),
-    ("VapourSynth", True, vapoursynth),
-    ("plugin", True, plugin),
-    ("vspipe", True, vspipe),
-    ("BestSource", True, bestsource),
-    ("motion", False, motion),
-    ("FFmpeg", True, ffmpeg),
-    ("encoders", True, encoders),
-    ("pictures", False, matplotlib),
-    ("kernels", False, numba),
+def last_line(output: str) -> str:
+    """Where a program says what is the matter."""
+    return next((line.strip() for line in reversed(output.splitlines()) if line.strip()), "")
+
+
+class Check(NamedTuple):
+    """What is looked at."""
+
+    subject: str
+    is_needed: bool
+    """Whether vdiff does not work without it."""
+    find: Callable[[], str]
+    """Tells what is there, or raises."""
+    needs: tuple[str, ...] = ()
+    """Subjects without which there is nothing to look at."""
+    remedy: str = ""
+    """What to do about an error that does not say it."""
+
+
+CHECKS = [
+    Check("Python", True, python),
+    Check("VapourSynth", True, vapoursynth, remedy="pip install --force-reinstall vapoursynth"),
+    Check("plugin", True, plugin, ("VapourSynth",), "pip install --force-reinstall vapoursynth-vdiff"),
+    Check("vspipe", True, vspipe, ("VapourSynth", "plugin"), "pip install --force-reinstall vapoursynth"),
+    Check("BestSource", True, bestsource, ("VapourSynth",), CLI),
+    Check("motion", False, motion, ("VapourSynth",), CLI),
+    Check("FFmpeg", True, ffmpeg, remedy=CLI),
+    Check("encoders", True, encoders, remedy=CLI),
+    Check("pictures", False, matplotlib, remedy="pip install --force-reinstall matplotlib"),
+    Check("kernels", False, numba, remedy="pip install --force-reinstall numba"),
 ]
-"""What is looked at, whether vdiff works without it, and the check: it returns what is there or raises."""

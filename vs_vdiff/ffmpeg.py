@@ -14,11 +14,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from vs_vdiff import interrupt
 from vs_vdiff.errors import CommandError
 
-__all__ = ["Examination", "can_write", "examine", "find", "readable_formats", "spawn", "summary"]
+__all__ = ["Examination", "can_write", "end", "examine", "find", "readable_formats", "spawn", "summary"]
 
 # FFmpeg tells these from a cause only by their wording.
 CONSEQUENCES = re.compile(
@@ -60,8 +61,8 @@ def spawn(arguments: Sequence[str], stdin: int = subprocess.DEVNULL) -> "subproc
         raise CommandError(f"FFmpeg does not start: {find()}: {error.strerror}") from error
 
 
-def end(process: "subprocess.Popen[bytes]") -> None:
-    """End FFmpeg, if it still runs, and what it started: `ffmpeg` may be a script around the program."""
+def end(process: "subprocess.Popen[Any]") -> None:
+    """End a program, if it still runs, and what it started: `ffmpeg` may be a script around the program."""
     if process.poll() is None:
         with suppress(OSError):
             os.killpg(process.pid, signal.SIGKILL)

@@ -73,7 +73,7 @@ class Output:
         except FileExistsError as error:
             raise CommandError(f"{self.path} appeared meanwhile; it was not touched") from error
         except OSError as error:
-            raise CommandError(f"{self.path}: {error.strerror}") from error
+            raise CommandError(f"{self.path}: {error.strerror or error}") from error
 
 
 @contextmanager

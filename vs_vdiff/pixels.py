@@ -110,17 +110,20 @@ def convert(clip: vs.VideoNode, props: vs.FrameProps, wanted: vs.VideoFormat) ->
 
 
 def to_rgb(clip: vs.VideoNode, props: vs.FrameProps) -> vs.VideoNode:
-    """Convert a clip to RGB in float, as a player would show it, but for the shape of its pixels."""
-    options = {}
-    matrix = props.get("_Matrix", UNKNOWN)
-    if clip.format.color_family == vs.YUV and matrix in (0, UNKNOWN):
-        options = {"matrix_in": assumed_matrix(clip)}
-    progressive = clip.std.RemoveFrameProps("_FieldBased")
+    """Convert a clip to RGB in float, with its own transfer: HDR is not mapped to a screen's range."""
+    unneeded = ["_FieldBased"]
+    if props.get("_Matrix") not in (vs.MATRIX_BT2020_CL, vs.MATRIX_ICTCP):  # others need no transfer and no primaries
+        unneeded += ["_Transfer", "_Primaries"]
+    progressive = clip.std.RemoveFrameProps(unneeded)
+    if clip.format.color_family == vs.RGB:
+        progressive = progressive.std.SetFrameProps(_Matrix=vs.MATRIX_RGB)  # whatever an earlier YUV has left behind
+    elif clip.format.color_family == vs.YUV and props.get("_Matrix", UNKNOWN) in (0, UNKNOWN):
+        progressive = progressive.std.SetFrameProps(_Matrix=assumed_matrix(clip))
     try:
         if clip.format.color_family == vs.GRAY:
             gray = progressive.resize.Point(format=vs.GRAYS)
             return vs.core.std.ShufflePlanes([gray] * 3, [0, 0, 0], vs.RGB)
-        return progressive.resize.Bicubic(format=vs.RGBS, **options)
+        return progressive.resize.Bicubic(format=vs.RGBS)
     except vs.Error as error:
         raise CommandError(f"{clip.format.name} cannot be converted to RGB: {one_line(error)}") from error
 

@@ -18,8 +18,8 @@ class PluginNotFoundError(ImportError):
 def load() -> None:
     """Make sure that `core.vdiff` is there.
 
-    An installed plugin was loaded by VapourSynth itself, from its plugin folder, which says nothing when it fails: so
-    it is tried again. In a source checkout, the newest library under `build*/` is loaded.
+    An installed plugin was loaded by VapourSynth itself, from its plugin folder; where that has failed, it is tried
+    again, for the reason. In a source checkout, the newest library under `build*/` is loaded.
 
     Raises:
         PluginNotFoundError: There is no plugin; the message says how to get one.
@@ -34,7 +34,8 @@ def load() -> None:
     try:
         vs.core.std.LoadPlugin(str(newest))
     except vs.Error as error:
-        raise PluginNotFoundError(f"the native plugin could not be loaded: {error}") from error
+        way_out = "build it anew" if in_checkout() else "pip install --force-reinstall vapoursynth-vdiff"
+        raise PluginNotFoundError(f"the native plugin could not be loaded: {error}: {way_out}") from error
 
 
 def in_checkout() -> bool:

@@ -40,7 +40,7 @@ def trails(clip: vs.VideoNode, strength: Strength = "medium") -> vs.VideoNode:
 
 
 def deband(clip: vs.VideoNode, strength: Strength = "medium") -> vs.VideoNode:
-    """Smooths the steps of banding in gradients, and changes no pixel by more than half a step.
+    """Smooths the steps of banding in gradients, and moves no pixel by more than half a step before it is dithered.
 
     It is `Diffuse` for a time of 16 with a diffusivity that stops at gradients steeper than bands make, between 16-bit
     pictures, and `DiffBlend` that limits the change to what rounding to the bands can have taken. Integers of less than

@@ -1,7 +1,9 @@
 """Sheets: pictures side by side, labelled, with a curve over time below. Drawn by matplotlib, pixel by pixel."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from itertools import cycle
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,9 +19,10 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
-__all__ = ["SUFFIXES", "Curve", "Panel", "difference", "draw", "picture"]
+__all__ = ["LONGEST_SIDES", "Curve", "Panel", "check_size", "difference", "draw", "picture", "require_matplotlib"]
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
+LONGEST_SIDES = {".png": 2**16 - 1, ".jpg": 65500, ".jpeg": 65500, ".webp": 16383}
+"""How many rows or columns a picture may have, by its suffix."""
 DPI = 64  # a power of two, so that inches give back the very pixels
 FONT = 13  # pixels
 BAND = 24  # above each picture, for its label
@@ -29,9 +32,9 @@ CURVE = 260
 NARROWEST = 320  # smaller pictures are enlarged to this width at least, lest there be no place for a label
 BRIGHTEST = 1e6
 TALLEST = 1200  # but none to more than this height
-LARGEST = 2**16 - 1  # rows or columns that matplotlib can draw
-LARGEST_AREA = 2**28  # pixels; a gigabyte while they are drawn
+LARGEST_AREA = 2**27  # pixels; some two gigabytes of memory for twenty rows of 1920x1080
 LONGEST = 60  # letters of a label in a legend
+LEGEND_ROWS = 8
 BACKGROUND, INK, FAINT = "#202020", "#e8e8e8", "#808080"
 COLOURS = ("#9a9a9a", "#4fb3ff", "#ffb347", "#7ddc7d", "#ff7f9f", "#c9a0ff", "#e0d060")
 
@@ -83,42 +86,92 @@ def difference(before: "NDArray[np.float32]", after: "NDArray[np.float32]", gain
     return Panel(label, shown(128 + np.float32(gain) * change))
 
 
+def require_matplotlib() -> None:
+    """Import what draws, which takes a moment, under no settings of the user's that could stop it.
+
+    Raises:
+        ModuleNotFoundError: It is missing.
+    """
+    os.environ.pop("MPLBACKEND", None)  # for windows, of which there are none
+    import_module("matplotlib")
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where things stand in a sheet, in pixels."""
+
+    zoom: int
+    across: int
+    """From a picture to the next one."""
+    down: int
+    width: int
+    height: int
+
+
+def lay(height: int, width: int, columns: int, rows: int, has_curve: bool) -> Layout:
+    """Lay out pictures of a size."""
+    zoom = max(1, min(-(-NARROWEST // width), TALLEST // height))
+    across, down = zoom * width + GAP, zoom * height + BAND + GAP
+    whole = (max(across * columns + GAP, NARROWEST), down * rows + GAP + CURVE * has_curve)
+    return Layout(zoom, across, down, *whole)
+
+
+def check_size(suffix: str, height: int, width: int, columns: int, rows: int, has_curve: bool) -> None:
+    """Refuse sheets that are too large.
+
+    Raises:
+        ValueError: The message says by how much.
+    """
+    sheet = lay(height, width, columns, rows, has_curve)
+    longest = LONGEST_SIDES[suffix.lower()]
+    if max(sheet.width, sheet.height) > longest or sheet.width * sheet.height > LARGEST_AREA:
+        raise ValueError(
+            f"the sheet would be {sheet.width}x{sheet.height} pixels; {suffix} holds {longest} in one direction, "
+            f"{LARGEST_AREA} in all"
+        )
+
+
 def draw(path: Path, rows: Sequence[Sequence[Panel]], curve: Curve | None = None) -> None:
     """Write a sheet: rows of pictures of one size, and below them the curve.
 
     Args:
-        path: The file; its suffix, one of `SUFFIXES`, says of which kind.
+        path: The file; its suffix, one of those of `LONGEST_SIDES`, says of which kind.
         rows: The pictures.
         curve: The curve, if there is one.
 
     Raises:
         ValueError: The sheet would be too large.
     """
+    height, width, _ = rows[0][0].pixels.shape
+    columns = max(map(len, rows))
+    check_size(path.suffix, height, width, columns, len(rows), curve is not None)
+    sheet = lay(height, width, columns, len(rows), curve is not None)
+    require_matplotlib()
+    import matplotlib
+
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()
+        figure = make_figure(sheet, rows)
+        if curve:
+            plot(figure, curve, sheet.width, sheet.height)
+        options = {} if path.suffix.lower() == ".png" else {"quality": QUALITY}
+        figure.savefig(path, dpi=DPI, facecolor=BACKGROUND, pil_kwargs=options)
+
+
+def make_figure(sheet: Layout, rows: Sequence[Sequence[Panel]]) -> "Figure":
+    """Put the pictures and their labels into their places."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    height, width, _ = rows[0][0].pixels.shape
-    zoom = max(1, min(-(-NARROWEST // width), TALLEST // height))
-    across, down = zoom * width + GAP, zoom * height + BAND + GAP
-    sheet_width = max(across * max(map(len, rows)) + GAP, NARROWEST)
-    sheet_height = down * len(rows) + GAP + (CURVE if curve else 0)
-    if max(sheet_width, sheet_height) > LARGEST or sheet_width * sheet_height > LARGEST_AREA:
-        raise ValueError(
-            f"the sheet would be {sheet_width}x{sheet_height} pixels, more than {LARGEST} in one direction or "
-            f"{LARGEST_AREA} in all"
-        )
-    figure = Figure(figsize=(sheet_width / DPI, sheet_height / DPI), dpi=DPI, facecolor=BACKGROUND)
+    figure = Figure(figsize=(sheet.width / DPI, sheet.height / DPI), dpi=DPI, facecolor=BACKGROUND)
     FigureCanvasAgg(figure)
     for j, row in enumerate(rows):
         for i, panel in enumerate(row):
-            large = panel.pixels.repeat(zoom, axis=0).repeat(zoom, axis=1)
-            left, bottom = GAP + i * across, sheet_height - (j + 1) * down
+            large = panel.pixels.repeat(sheet.zoom, axis=0).repeat(sheet.zoom, axis=1)
+            left, bottom = GAP + i * sheet.across, sheet.height - (j + 1) * sheet.down
             figure.figimage(large, left, bottom, origin="upper")
-            write(figure, panel.label, left, bottom + zoom * height, zoom * width)
-    if curve:
-        plot(figure, curve, sheet_width, sheet_height)
-    options = {} if path.suffix.lower() == ".png" else {"quality": QUALITY}
-    figure.savefig(path, dpi=DPI, facecolor=BACKGROUND, pil_kwargs=options)
+            write(figure, panel.label, left, bottom + large.shape[0], large.shape[1])
+    return figure
 
 
 def points(size: float) -> float:
@@ -133,9 +186,14 @@ def write(figure: "Figure", label: str, left: int, bottom: int, width: int) -> N
     full = one_line(label)[:width]  # no letter is narrower than a pixel
     # A dollar sign is no formula here.
     text = figure.text(*place, full, size=points(FONT), color=INK, va="center", parse_math=False)
-    while text.get_window_extent().width > width and full:
-        full = full[:-1]
-        text.set_text(full.rstrip() + "…")
+    fits, fails = 0, len(full)  # letters
+    if text.get_window_extent().width <= width:
+        return
+    while fails - fits > 1:
+        middle = (fits + fails) // 2
+        text.set_text(full[:middle].rstrip() + "…")
+        fits, fails = (middle, fails) if text.get_window_extent().width <= width else (fits, middle)
+    text.set_text(full[:fits].rstrip() + "…" if fits else "")
 
 
 def plot(figure: "Figure", curve: Curve, width: int, height: int) -> None:
@@ -158,6 +216,15 @@ def plot(figure: "Figure", curve: Curve, width: int, height: int) -> None:
     axes.tick_params(colors=INK, labelsize=small)
     for spine in axes.spines.values():
         spine.set_color(FAINT)
-    legend = axes.legend(fontsize=small, labelcolor=INK, facecolor=BACKGROUND, edgecolor=FAINT, loc="upper right")
+    entries = len(axes.get_legend_handles_labels()[1])
+    legend = axes.legend(
+        fontsize=small,
+        labelcolor=INK,
+        facecolor=BACKGROUND,
+        edgecolor=FAINT,
+        framealpha=0.7,
+        loc="upper right",
+        ncols=-(-entries // LEGEND_ROWS),
+    )
     for text in legend.get_texts():
         text.set_parse_math(False)

@@ -5,7 +5,7 @@ plugin.
 """
 
 from collections.abc import Iterator, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import vapoursynth as vs
 
@@ -179,8 +179,9 @@ class Vdiff:
         """For each filter, by its name: what it does, and the defaults of its arguments."""
 
 class Core(vs.Core):  # type: ignore[misc]  # for those for whom VapourSynth has no types
-    """VapourSynth's core; plugins other than vdiff are `Any`, or what VapourSynth's own stubs say."""
+    """VapourSynth's core; plugins other than vdiff are `Any`."""
 
+    def __getattr__(self, name: str) -> Any: ...
     @property
     def vdiff(self) -> Vdiff: ...
 

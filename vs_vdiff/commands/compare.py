@@ -23,6 +23,8 @@ from vs_vdiff.source import open_source
 
 __all__ = ["compare"]
 
+COLUMNS = 3  # before, after, difference
+
 
 class Crop(click.ParamType[tuple[int, int, int, int]]):
     """A part of the picture, as FFmpeg's `crop` names it."""
@@ -33,8 +35,8 @@ class Crop(click.ParamType[tuple[int, int, int, int]]):
         self, value: object, param: click.Parameter | None, ctx: click.Context | None
     ) -> tuple[int, int, int, int]:
         """Read it."""
-        found = re.fullmatch(r"(\d+):(\d+):(\d+):(\d+)", str(value))
-        if not found or "0" in found.groups()[:2]:
+        found = re.fullmatch(r"0*([1-9]\d{0,8}):0*([1-9]\d{0,8}):(\d{1,9}):(\d{1,9})", str(value))
+        if not found:
             self.fail(f'"{value}" is not width:height:x:y, as in 320:200:160:36', param, ctx)
         width, height, x, y = map(int, found.groups())
         return width, height, x, y
@@ -69,7 +71,7 @@ Examples:
     metavar="FILE",
     required=True,
     type=click.Path(path_type=Path),
-    help=f"The picture: {', '.join(sheet.SUFFIXES)}.",
+    help=f"The picture: {', '.join(sheet.LONGEST_SIDES)}.",
 )
 @click.option(
     "--amplify",
@@ -104,11 +106,13 @@ def compare(
     difference is amplified, around grey, and its mean and its largest value are on the 8-bit scale.
     """
     refuse_encoder(encoder)
-    if preset is None and not chains:
+    if preset is None and not any(chains):
         raise UsageError("there is nothing to compare: give --vf or --preset")
-    if target.suffix.lower() not in sheet.SUFFIXES:
-        raise UsageError(f"{target}: the picture must end in {', '.join(sheet.SUFFIXES)}")
+    if target.suffix.lower() not in sheet.LONGEST_SIDES:
+        raise UsageError(f"{target}: the picture must end in {', '.join(sheet.LONGEST_SIDES)}")
     output = Output.check(target, source, overwrite)
+    logging.disable()  # matplotlib tells of its fonts and folders
+    sheet.require_matplotlib()
     plugin.load()
     filters = read_chains(preset, chains or [""])
     with make_reporter(quiet) as reporter:
@@ -116,21 +120,24 @@ def compare(
         for note in opened.notes:
             reporter.note(f"{shlex.quote(str(source))}: {note}")
         before = opened.clip
+        if before.format.color_family == vs.UNDEFINED or not before.width:
+            raise CommandError(f"{source}: the clip changes its format or size; it must be constant")
         n = before.num_frames // 2 if frame is None else frame
         labels = [", ".join(part for part in (preset, text) if part) for text in chains or [""]]
         afters = [(label, chain.apply(each, before)) for label, each in zip(labels, filters, strict=True)]
         check_clips(before, afters, n, crop)
+        width, height = crop[:2] if crop else (before.width, before.height)
+        try:
+            sheet.check_size(target.suffix, height, width, COLUMNS, len(afters), curve)
+        except ValueError as error:
+            raise UsageError(f"{error}: give fewer --vf, or --crop") from error
         try:
             rows = make_rows(before, afters, n, amplify, crop)
             line = make_curve(before, afters, n, reporter) if curve else None
         except vs.Error as error:
             raise CommandError(f"{source}: {one_line(error)}") from error
-        logging.disable()  # matplotlib tells of its fonts and folders
-        with warnings.catch_warnings(action="ignore"):  # and of letters that its font has not
-            try:
-                output.make(lambda path: sheet.draw(path, rows, line))
-            except ValueError as error:
-                raise UsageError(f"{error}: give fewer --vf, or --crop") from error
+        with warnings.catch_warnings(action="ignore"):  # matplotlib tells of letters that its font has not
+            output.make(lambda path: sheet.draw(path, rows, line))
 
 
 def check_clips(
@@ -140,8 +147,6 @@ def check_clips(
     crop: tuple[int, int, int, int] | None,
 ) -> None:
     """Refuse what cannot stand in one sheet."""
-    if before.format.color_family == vs.UNDEFINED or not before.width:
-        raise CommandError("the clip changes its format or size; it must be constant")
     for label, after in [("the input", before), *afters]:
         if n >= after.num_frames:
             raise UsageError(f"--frame must be 0...{after.num_frames - 1} for {label}, got {n}")
@@ -198,5 +203,5 @@ def make_curve(
                 starts.append(m)
             reporter.frames(m + 1, total)
     labels = ["before", *(label for label, _ in afters)]
-    title = "change: mean absolute difference from the frame before, 8-bit scale"
+    title = "change: mean absolute difference from the frame before, first plane, 8-bit scale"
     return sheet.Curve(title, dict(zip(labels, lines, strict=True)), starts, n)

@@ -1,10 +1,10 @@
 """`vdiff doctor`: what is missing on this machine, and how to mend it."""
 
 import click
-from rich.console import Console
 from rich.text import Text
 
 from vs_vdiff.commands.options import refuse_encoder
+from vs_vdiff.commands.printing import printing
 from vs_vdiff.diagnosis import Finding, diagnose
 
 __all__ = ["doctor"]
@@ -33,7 +33,9 @@ def doctor(encoder: list[str]) -> int:
 
 def show(findings: list[Finding]) -> None:
     """Print a line each on standard output."""
-    console = Console(highlight=False)
-    for each in findings:
-        line = Text(f"{each.verdict:<8}", style=STYLES[each.verdict]).append(f"  {each.subject:<12}  ", style="bold")
-        console.print(line.append(each.text, style="default"), soft_wrap=True)
+    with printing() as console:
+        for each in findings:
+            line = Text(f"{each.verdict:<8}", style=STYLES[each.verdict]).append(
+                f"  {each.subject:<12}  ", style="bold"
+            )
+            console.print(line.append(each.text, style="default"), soft_wrap=True)

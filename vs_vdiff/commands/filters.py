@@ -1,7 +1,6 @@
 """`vdiff filters`: what filters there are."""
 
 import click
-from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
@@ -9,6 +8,7 @@ from vs_vdiff import plugin
 from vs_vdiff.catalogue import Entry, entries
 from vs_vdiff.chain import suggestion
 from vs_vdiff.commands.options import refuse_encoder
+from vs_vdiff.commands.printing import printing
 from vs_vdiff.errors import UsageError
 
 __all__ = ["filters"]
@@ -16,7 +16,10 @@ __all__ = ["filters"]
 
 def complete_name(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[str]:
     """Name the filters and presets that begin so, for the shell."""
-    plugin.load()
+    try:
+        plugin.load()
+    except plugin.PluginNotFoundError:
+        return []
     return [each.name for each in entries() if each.name.lower().startswith(incomplete.lower())]
 
 
@@ -46,14 +49,14 @@ def filters(encoder: list[str], names: tuple[str, ...]) -> None:
 
 def show(chosen: list[Entry]) -> None:
     """Print on standard output: wrapped to the width of a terminal, for a pipe each in three lines."""
-    console = Console(highlight=False)
-    for each in chosen:
-        console.print(Text(each.name, style="bold"), soft_wrap=True)
-        for text in (Text(each.meaning), arguments(each)):
-            if console.is_terminal:
-                console.print(Padding(text, (0, 0, 0, 2)))
-            else:
-                console.print(Text("  ").append(text), soft_wrap=True)
+    with printing() as console:
+        for each in chosen:
+            console.print(Text(each.name, style="bold"), soft_wrap=True)
+            for text in (Text(each.meaning), arguments(each)):
+                if console.is_terminal:
+                    console.print(Padding(text, (0, 0, 0, 2)))
+                else:
+                    console.print(Text("  ").append(text), soft_wrap=True)
 
 
 def arguments(each: Entry) -> Text:
