@@ -72,6 +72,20 @@ def of_space(bunny: vs.VideoNode, bikes: vs.VideoNode) -> Iterator[tuple[str, Pi
         lag=0,
     )
     blown = core.std.Expr([bikes, wind], ["x y max", "y"])
+    light = core.std.CropAbs(bikes, 320, 200, 240, 60)
+    spot = core.vdiff.Dilate(
+        core.std.AddBorders(core.std.BlankClip(light, format=vs.GRAY8, width=2, height=2, color=255), 159, 159, 99, 99),
+        radius=70,
+        shape="disc",
+    )
+    dark = core.std.Trim(light, 200).std.Loop(2)
+    pasted = core.std.MaskedMerge(light, dark, spot, first_plane=True)
+    blended = {
+        "the overlay in the mask": pasted,
+        "PoissonBlend": core.vdiff.PoissonBlend(light, dark, spot[0]),
+        "PoissonBlend(mixed=1)": core.vdiff.PoissonBlend(light, dark, spot[0], mixed=1),
+    }
+    yield "poissonblend", [labelled(20, blended)]
     yield "spread", [labelled(70, {"before": bikes, "the brighter of it and Spread, 40 taps": blown})]
 
 

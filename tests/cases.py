@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 import numpy as np
 import vapoursynth as vs
+from numpy.typing import NDArray
 
 from own import Compile, Own, PerPlane, lighten
 from reference import Real, Samples
@@ -20,6 +21,7 @@ from reference.diffuse3d import noise as noise_of
 from reference.extrapolate import extrapolate
 from reference.kernel import lighten as lighten_reference
 from reference.morphology import dilate, erode
+from reference.poisson import blend, union
 from reference.shock import shock
 from reference.spread import spread
 from reference.tensordiffuse import elementary_steps as tensor_steps
@@ -137,6 +139,28 @@ class StandIns:
 
     def __repr__(self) -> str:
         return "mirrored"
+
+
+def holes(height: int, width: int) -> NDArray[np.bool_]:
+    """Masked pixels: blots, lines and lone ones; the first pixels of all planes are not."""
+    y, x = np.mgrid[0:height, 0:width]
+    blots = (x // 9 + y // 5) % 3 == 1
+    mask = (blots & ((x + 2 * y) % 13 != 0)) | ((x * 7 + y * 11) % 29 == 0) | (x == y + 3)
+    mask[:4, :4] = False
+    return np.asarray(mask)
+
+
+@dataclass(frozen=True)
+class Holes:
+    """A mask of one frame, of the clip's size."""
+
+    def __call__(self, clip: Any) -> Any:
+        """The mask."""
+        video = Video("GRAY8", clip.width or 8, clip.height or 8)  # of a size that varies, there is none
+        return make_clip(video, [[holes(video.height, video.width).astype(np.uint8) * 255]])
+
+    def __repr__(self) -> str:
+        return "holes"
 
 
 def in_format(clip: Any, name: str) -> Any:
@@ -382,6 +406,17 @@ def kernel_clip(x: Real, samples: Samples, plane: int, starts: Collection[int], 
     return lighten_reference(u, r, v, a, b), 2.0**-22 * (1.0 + abs(a) + abs(b)) * span(x, samples)
 
 
+def poissonblend_clip(x: Real, samples: Samples, plane: int, starts: Collection[int], args: Args) -> tuple[Real, float]:
+    """`PoissonBlend` frame by frame, solved to a quarter of a step of the 8-bit scale."""
+    video, frames = args["clip"]
+    overlay = stack(read(args["overlay"](make_clip(video, frames))), plane)
+    mask = union(holes(video.height, video.width), samples.subsampling)
+    mixed = bool(args.get("mixed", 0))
+    margin = samples.unit / 1024
+    pictures = [blend(picture, guide, mask, mixed, margin) for picture, guide in zip(x, overlay, strict=True)]
+    return np.stack(pictures), 0.25 * samples.unit
+
+
 FILTERS: dict[str, tuple[Reference, list[dict[str, Any]]]] = {
     "Diffuse": (
         diffuse_clip,
@@ -504,6 +539,13 @@ FILTERS: dict[str, tuple[Reference, list[dict[str, Any]]]] = {
             {"radius": 2},
             {"radius": 1, "shape": "cross"},
             {"radius": 7, "shape": "disc"},
+        ],
+    ),
+    "PoissonBlend": (
+        poissonblend_clip,
+        [
+            {"overlay": Mirrored(), "mask": Holes()},
+            {"overlay": Mirrored(), "mask": Holes(), "mixed": 1},
         ],
     ),
     "Kernel": (

@@ -3,7 +3,7 @@
 import os
 import re
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import vapoursynth as vs
 
-from cases import FILTERS
+from cases import FILTERS, Holes, Mirrored
 from command_support import PATIENCE, VDIFF, end_started, on_terminal, refused, start, vdiff
 from own import Compile, lighten
 from support import Frames, Video, frames_of, make_clip, planes_of, random_frames
@@ -34,11 +34,17 @@ UNSTATED = {
     "Extrapolate": {"planes"},
     "Kernel": {"params", "format", "planes"},
     "SceneDetect": {"threshold"},
+    "PoissonBlend": {"planes"},
     "Shock": {"planes"},
     "Spread": {"planes"},
     "TensorDiffuse": {"sigma", "rho", "planes"},
 }
-REQUIRED = {"Extrapolate": {"length"}, "Kernel": {"clips", "kernel"}, "Spread": {"dx", "dy", "weights"}}
+REQUIRED = {
+    "Extrapolate": {"length"},
+    "Kernel": {"clips", "kernel"},
+    "PoissonBlend": {"clip", "overlay", "mask"},
+    "Spread": {"dx", "dy", "weights"},
+}
 
 # For each default another value, which gives another result, and what else the filter needs for that.
 OTHERS: dict[tuple[str, str], tuple[Any, Mapping[str, Any]]] = {
@@ -77,6 +83,7 @@ OTHERS: dict[tuple[str, str], tuple[Any, Mapping[str, Any]]] = {
     ("Kernel", "scenechange"): (0, {"lags": 1}),
     ("SceneDetect", "metric"): ("mad", {}),
     ("SceneDetect", "min_length"): (5, {"metric": "mad", "threshold": 5}),
+    ("PoissonBlend", "mixed"): (1, {}),
     ("Shock", "time"): (2, {}),
     ("Shock", "sigma"): (1, {}),
     ("Shock", "rho"): (1, {}),
@@ -193,13 +200,24 @@ def clip() -> vs.VideoNode:
     return made
 
 
+CLIPS: dict[str, Callable[[vs.VideoNode], dict[str, Any]]] = {
+    "Kernel": lambda clip: {
+        "clips": [clip] * 3,
+        "kernel": Compile(lighten, sources=3, params=2)(clip),
+        "params": [0.9, 0.25],
+        "planes": [0],
+    },
+    "PoissonBlend": lambda clip: {"clip": clip, "overlay": Mirrored()(clip), "mask": Holes()(clip)},
+}
+"""What filters of several clips are called with."""
+
+
 def outcome(clip: vs.VideoNode, name: str, arguments: Mapping[str, Any]) -> list[tuple[Props, list[bytes]]]:
     """What a filter makes, properties and bytes of each frame; its arguments are read as a chain's are."""
-    if name == "Kernel":  # no chain can name it, for its clips, but what it takes besides is of the same types
+    if name in CLIPS:  # no chain can name these, but what they take besides is of the same types
         kinds = {argument: kind for argument, (kind, *_) in declared(name).items()}
         given = {key: chain.convert(name, key, kinds[key], str(value)) for key, value in arguments.items()}
-        ticket = Compile(lighten, sources=3, params=2)(clip)
-        result = vs.core.vdiff.Kernel([clip] * 3, kernel=ticket, params=[0.9, 0.25], planes=[0], **given)
+        result = getattr(vs.core.vdiff, name)(**CLIPS[name](clip), **given)
     else:
         text = ":".join(f"{key}={value}" for key, value in arguments.items())
         [parsed] = chain.parse(f"{name}={text}" if text else name)
@@ -223,7 +241,7 @@ def test_all_defaults_together(core: Any, clip: vs.VideoNode, name: str) -> None
     needed: dict[str, Any] = {"Extrapolate": {"length": 2}, "Decay": {"halflife": 3}}.get(name, {})
     needed |= {"dx": "1|2", "dy": "0|-1", "weights": "0.5|0.25"} if name == "Spread" else {}
     left_out = outcome(clip, name, needed)
-    assert outcome(clip, name if name == "Kernel" else name.upper(), needed | all_told()[name][1]) == left_out
+    assert outcome(clip, name if name in CLIPS else name.upper(), needed | all_told()[name][1]) == left_out
 
 
 # The catalogue

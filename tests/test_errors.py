@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import vapoursynth as vs
 
-from cases import FILTERS
+from cases import FILTERS, Holes, Mirrored
 from own import Compile, lighten
 from reference.diffuse import DIFFUSIVITIES, speed
 
@@ -18,6 +18,7 @@ REQUIRED: dict[str, dict[str, Any]] = {
     "Decay": {"halflife": 5.0},
     "Extrapolate": {"length": 0},
     "Kernel": {"kernel": Compile(lighten, 3, 2), "lags": (0, 0, 0), "params": (0.5, 0.5)},
+    "PoissonBlend": {"overlay": Mirrored(), "mask": Holes()},
     "Spread": {"dx": 1, "dy": 0, "weights": 1.0},
 }
 """Arguments without which a filter cannot be called."""

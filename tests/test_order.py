@@ -309,7 +309,7 @@ def fragile(clip: Any, bad: int) -> tuple[Any, set[int]]:
 
 def may_fail(case: Case, bad: int) -> range:
     """The frames that may depend on frame `bad`."""
-    if case.filter in ("Diffuse", "TensorDiffuse", "Shock", "Dilate", "Erode"):
+    if case.filter in ("Diffuse", "TensorDiffuse", "Shock", "Dilate", "Erode", "PoissonBlend"):
         return range(bad, bad + 1)
     if case.filter == "Extrapolate":  # bad is none of the last two
         return range(bad, bad + 1)

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 import vapoursynth as vs
 
-from cases import CASES, FILTERS, MARKERS, Case, Mirrored, StandIns
+from cases import CASES, FILTERS, MARKERS, Case, Holes, Mirrored, StandIns
 from own import Compile, PerPlane, lighten
 from reference.diffuse import DIFFUSIVITIES, speed
 from support import FORMATS, SIZES, Frames, Video, assert_same, frames_of, make_clip, planes_of, random_frames
@@ -242,6 +242,11 @@ def kernel_arguments(rng: np.random.Generator) -> dict[str, Any]:
     }
 
 
+def poissonblend_arguments(rng: np.random.Generator) -> dict[str, Any]:
+    """Random valid arguments of PoissonBlend."""
+    return {"overlay": Mirrored(), "mask": Holes(), "mixed": int(rng.integers(0, 2))}
+
+
 ARGUMENTS: dict[str, Callable[[np.random.Generator], dict[str, Any]]] = {
     "Diffuse": diffuse_arguments,
     "Diffuse3D": diffuse3d_arguments,
@@ -254,6 +259,7 @@ ARGUMENTS: dict[str, Callable[[np.random.Generator], dict[str, Any]]] = {
     "Spread": spread_arguments,
     "Dilate": morphology_arguments,
     "Erode": morphology_arguments,
+    "PoissonBlend": poissonblend_arguments,
     "Kernel": kernel_arguments,
 }
 

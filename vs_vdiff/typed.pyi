@@ -131,6 +131,16 @@ class Vdiff:
     ) -> vs.VideoNode:
         """The host of the kernels that `vs_vdiff.kernel` compiles."""
 
+    def PoissonBlend(
+        self,
+        clip: vs.VideoNode,
+        overlay: vs.VideoNode,
+        mask: vs.VideoNode,
+        mixed: int = 0,
+        planes: Several[int] | None = None,
+    ) -> vs.VideoNode:
+        """Seamless composition: a part of another clip joins the picture around it without a border."""
+
     def SceneDetect(
         self,
         clip: vs.VideoNode,

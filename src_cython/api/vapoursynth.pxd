@@ -113,6 +113,7 @@ cdef extern from "VapourSynth4.h" nogil:
         VSFrame *(*newVideoFrame2)(
             const VSVideoFormat *format, int width, int height, const VSFrame **plane_src, const int *planes,
             const VSFrame *prop_src, VSCore *core) noexcept nogil
+        VSFrame *(*copyFrame)(const VSFrame *frame, VSCore *core) noexcept nogil
         void (*freeFrame)(const VSFrame *frame) noexcept nogil
         const VSMap *(*getFramePropertiesRO)(const VSFrame *frame) noexcept nogil
         VSMap *(*getFramePropertiesRW)(VSFrame *frame) noexcept nogil

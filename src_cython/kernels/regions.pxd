@@ -1,0 +1,234 @@
+"""The connected regions of a mask, one by one: each as its runs, the masked stretches of rows.
+
+Pixels are connected to their four neighbours. A run is found once and joined with those above it that it touches
+(union-find); so time and memory grow with the runs, not with the plane.
+"""
+
+from libc.stddef cimport size_t
+from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
+from libc.string cimport memcpy, memset
+
+from common.arena cimport reserve
+from common.pixels cimport BYTE, HALF, SINGLE, View, crow8, crow16, row8
+
+
+cdef extern from * nogil:
+    ctypedef const uint32_t *crow32 "const uint32_t *restrict"
+
+
+cdef struct Run:
+    int y
+    int first
+    int end                # one beyond the last pixel
+    int region             # while regions are found: a run of the same region that comes earlier, or the run itself
+
+
+cdef struct Region:
+    int runs               # where its runs begin among `ordered`
+    int count              # of runs
+    int pixels
+    int left, top, right, bottom   # the box around it; right and bottom are one beyond
+
+
+cdef inline int count_starts(crow8 mask, crow8 before, int n) noexcept nogil:
+    cdef int count = 0
+    cdef int x
+    for x in range(n):  # hot
+        count += mask[x] & (before[x] ^ 1)
+    return count
+
+
+cdef inline int count_runs(const uint8_t *mask, int width, int height) noexcept nogil:
+    cdef int count = 0
+    for _ in range(height):
+        count += mask[0] + count_starts(mask + 1, mask, width - 1)
+        mask += width
+    return count
+
+
+cdef inline uint64_t eight_bytes(const uint8_t *mask) noexcept nogil:
+    cdef uint64_t bytes
+    memcpy(&bytes, mask, 8)
+    return bytes
+
+
+cdef inline int skip_zeros(const uint8_t *mask, int x, int width) noexcept nogil:
+    """The next masked pixel from x on, or width."""
+    while x + 8 <= width and eight_bytes(mask + x) == 0:
+        x += 8
+    while x < width and mask[x] == 0:
+        x += 1
+    return x
+
+
+cdef inline int first_of(Run *runs, int i) noexcept nogil:
+    """The first run of the region that run i is of, as far as is known; paths are halved on the way."""
+    while runs[i].region != i:
+        runs[i].region = runs[runs[i].region].region
+        i = runs[i].region
+    return i
+
+
+cdef inline void join(Run *runs, int i, int j) noexcept nogil:
+    i = first_of(runs, i)
+    j = first_of(runs, j)
+    if i < j:
+        runs[j].region = i
+    else:
+        runs[i].region = j
+
+
+cdef inline void find_runs(Run *runs, const uint8_t *mask, int width, int height) noexcept nogil:
+    """Fills in the runs, row by row, and joins those that touch."""
+    cdef int n = 0
+    cdef int above             # the first run of the row above
+    cdef int row = 0           # the first run of this row
+    cdef int x, y, i
+    for y in range(height):
+        above = row
+        row = n
+        x = 0
+        while True:
+            x = skip_zeros(mask, x, width)
+            if x == width:
+                break
+            runs[n].y = y
+            runs[n].first = x
+            while x < width and mask[x] != 0:
+                x += 1
+            runs[n].end = x
+            runs[n].region = n
+            n += 1
+        i = above
+        for x in range(row, n):
+            while i < row and runs[i].end <= runs[x].first:
+                i += 1
+            while i < row and runs[i].first < runs[x].end:
+                join(runs, i, x)
+                i += 1
+            # The last one may touch the next run, too.
+            if i > above:
+                i -= 1
+        mask += width
+
+
+cdef inline int order_runs(Run *ordered, Run *runs, int n, Region *regions) noexcept nogil:
+    """Sorts the runs by region, regions by their first runs; how many regions there are."""
+    cdef int count = 0
+    cdef int i, r
+    cdef Region *region
+    for i in range(n):
+        # Earlier runs have the numbers of their regions already.
+        if runs[i].region == i:
+            r = count
+            count += 1
+            regions[r].count = regions[r].pixels = 0
+            regions[r].left = runs[i].first
+            regions[r].right = runs[i].end
+            regions[r].top = runs[i].y
+        else:
+            r = runs[runs[i].region].region
+        runs[i].region = r
+        region = &regions[r]
+        region.count += 1
+        region.pixels += runs[i].end - runs[i].first
+        region.left = min(region.left, runs[i].first)
+        region.right = max(region.right, runs[i].end)
+        region.bottom = runs[i].y + 1
+    r = 0
+    for i in range(count):
+        regions[i].runs = r
+        r += regions[i].count
+        regions[i].count = 0
+    for i in range(n):
+        region = &regions[runs[i].region]
+        ordered[region.runs + region.count] = runs[i]
+        region.count += 1
+    return count
+
+
+cdef struct Regions:
+    Region *region
+    int count
+    const Run *runs        # of all regions, in their order
+
+
+cdef inline bint find_regions(
+        Regions *found, const View *mask, int shift_x, int shift_y, void **bytes, void **lists) noexcept nogil:
+    """The regions of a mask in a plane subsampled by these shifts, held by two blocks. False: out of memory."""
+    cdef int width = mask.width >> shift_x
+    cdef int height = mask.height >> shift_y
+    cdef uint8_t *covered = <uint8_t *>reserve(bytes, <size_t>width * height + mask.width)
+    cdef Run *runs
+    cdef int n
+    if covered == NULL:
+        return False
+    read_mask(covered, mask, shift_x, shift_y)
+    n = count_runs(covered, width, height)
+    found.region = <Region *>reserve(lists, n * (sizeof(Region) + 2 * sizeof(Run)))
+    if found.region == NULL:
+        return False
+    runs = <Run *>(found.region + n)
+    find_runs(runs, covered, width, height)
+    found.count = order_runs(runs + n, runs, n, found.region)
+    found.runs = runs + n
+    return True
+
+
+# A mask as bytes
+
+cdef inline void or_bytes(row8 out, crow8 src, int n) noexcept nogil:
+    cdef int x
+    for x in range(n):  # hot
+        out[x] |= src[x] != 0
+
+
+cdef inline void or_words(row8 out, crow16 src, int n, uint16_t bits) noexcept nogil:
+    cdef int x
+    for x in range(n):  # hot
+        out[x] |= (src[x] & bits) != 0
+
+
+cdef inline void or_singles(row8 out, crow32 src, int n) noexcept nogil:
+    cdef int x
+    for x in range(n):  # hot
+        out[x] |= (src[x] & 0x7FFFFFFFu) != 0
+
+
+cdef inline void or_row(uint8_t *out, const void *src, const View *v) noexcept nogil:
+    """1 where a sample is not 0 (-0 is, NaN is not)."""
+    if v.pixels.sample == BYTE:
+        or_bytes(out, <const uint8_t *>src, v.width)
+    elif v.pixels.sample == SINGLE:
+        or_singles(out, <const uint32_t *>src, v.width)
+    else:
+        # Of halves, the sign does not count; words have no other bits.
+        or_words(out, <const uint16_t *>src, v.width, 0x7FFF if v.pixels.sample == HALF else 0xFFFF)
+
+
+cdef inline void join_columns(uint8_t *row, int width, int shift) noexcept nogil:
+    """In place: each pixel of a subsampled row is 1 if any of those that it covers is."""
+    cdef int x, i
+    cdef uint8_t any
+    for x in range(width >> shift):
+        any = 0
+        for i in range(1 << shift):
+            any |= row[(x << shift) + i]
+        row[x] = any
+
+
+cdef inline void read_mask(uint8_t *mask, const View *v, int shift_x, int shift_y) noexcept nogil:
+    """Of a plane that is subsampled by these shifts; a row of luma's width is written beyond the last one's start."""
+    cdef int width = v.width >> shift_x
+    cdef const char *row = <const char *>v.data
+    cdef uint8_t *out = mask
+    cdef int y
+    for y in range(v.height):
+        if y % (1 << shift_y) == 0:
+            memset(out, 0, v.width)
+        or_row(out, row, v)
+        row += v.stride
+        if (y + 1) % (1 << shift_y) == 0:
+            if shift_x > 0:
+                join_columns(out, v.width, shift_x)
+            out += width
