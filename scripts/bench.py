@@ -25,6 +25,7 @@ import numpy as np
 import vapoursynth as vs
 from numpy.typing import NDArray
 
+import bench_encoding
 import bench_quality
 import vs_vdiff
 from vs_vdiff import ffmpeg
@@ -276,6 +277,29 @@ def opencv_blur(sigma: float) -> Measurement:
     """A sampled Gaussian, cut off at four sigmas."""
     cv2 = opencv()
     return array_rate(lambda frame: cv2.GaussianBlur(frame, (0, 0), sigma), pictures(vs.GRAYS))
+
+
+LOGO = (200, 100)
+"""Width and height of what PoissonBlend composes."""
+
+
+def logo() -> Clip:
+    """A mask of one frame."""
+    spot = core.std.BlankClip(format=vs.GRAY8, width=LOGO[0], height=LOGO[1], length=1, color=255)
+    return core.std.AddBorders(spot, 300, WIDTH - 300 - LOGO[0], 100, HEIGHT - 100 - LOGO[1])
+
+
+def opencv_clone() -> Measurement:
+    """Seamless cloning in pictures of three channels; the mask goes in whole, as for us."""
+    cv2 = opencv()
+    frames = [
+        np.stack([np.array(frame[plane]) for plane in range(3)], axis=-1)
+        for frame in source(vs.RGB24, FRAMES).frames(close=True)
+    ]
+    mask = np.array(logo().get_frame(0)[0])
+    middle = (300 + LOGO[0] // 2, 100 + LOGO[1] // 2)
+    pairs = list(zip(frames, frames[1:] + frames[:1], strict=True))
+    return array_rate(lambda pair: cv2.seamlessClone(pair[1], pair[0], mask, middle, cv2.NORMAL_CLONE), pairs)
 
 
 def simpleitk_diffusion() -> Measurement:
@@ -737,6 +761,17 @@ def rows() -> list[Row | Scaling]:
         *scene_rows(),
         *spread_rows(),
         *dilate_rows(),
+        Row(
+            "PoissonBlend",
+            f"cv2.seamlessClone; a mask of {LOGO[0]}x{LOGO[1]}, RGB24",
+            ours(
+                lambda clip: core.vdiff.PoissonBlend(
+                    clip, core.std.DuplicateFrames(clip, 0)[: clip.num_frames], logo()
+                ),
+                lambda: source(vs.RGB24, 160),
+            ),
+            opencv_clone,
+        ),
         Scaling(
             "scaling",
             {
@@ -762,10 +797,14 @@ def main() -> None:
     if "--quality" in sys.argv[1:]:
         bench_quality.main([argument for argument in sys.argv[1:] if argument != "--quality"])
         return
+    if "--encoding" in sys.argv[1:]:
+        bench_encoding.main([argument for argument in sys.argv[1:] if argument != "--encoding"])
+        return
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("row", nargs="*", help="Diffuse, Diffuse-opencv, fed, Spread, scaling, ... (default: all)")
     parser.add_argument("--rounds", type=int, default=7, help="measurements of each row (default 7)")
     parser.add_argument("--quality", action="store_true", help="denoisers in decibels instead, see --quality --help")
+    parser.add_argument("--encoding", action="store_true", help="bits that denoising saves, see --encoding --help")
     parser.add_argument("--peak", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.peak:
