@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -288,9 +289,35 @@ def test_mask_that_covers_everything(core: Any, name: str, width: int) -> None:
     result = core.vdiff.PoissonBlend(clip, clip, core.std.Splice([empty, full, empty]))
     for n in (0, 2):
         assert_same([read_frame(result, n)], [read_frame(clip, n)])
-    with pytest.raises(vs.Error, match=r"^PoissonBlend: frame 1: the mask covers the whole picture"):
+    with pytest.raises(vs.Error, match=r"^PoissonBlend: frame 1, plane 0: the mask covers the whole of it"):
         result.get_frame(1)
     result.get_frame(2).close()
+
+
+def test_mask_that_covers_all_of_chroma(core: Any) -> None:
+    """By one luma pixel for each; luma alone can be had."""
+    clip = core.std.BlankClip(format=vs.YUV420P8, width=48, height=40, length=1)
+    mask = np.zeros((40, 48), bool)
+    mask[::2, ::2] = True
+    with pytest.raises(vs.Error, match=r"^PoissonBlend: frame 0, plane 1: the mask covers the whole of it"):
+        core.vdiff.PoissonBlend(clip, clip, mask_clip(mask)).get_frame(0)
+    core.vdiff.PoissonBlend(clip, clip, mask_clip(mask), planes=0).get_frame(0).close()
+
+
+def test_blocks_of_memory_keep_their_size(threads: Any) -> None:
+    """Each serves one purpose: frames after the first ones take no more memory."""
+    threads.num_threads = 1
+    clip = threads.std.BlankClip(format=vs.GRAY8, width=700, height=700, length=12, keep=True)
+    mask = np.zeros((700, 700), bool)
+    mask[1:-1, 1:-1] = True
+    result = threads.vdiff.PoissonBlend(clip, clip, mask_clip(mask))
+    pages = []
+    for n in range(12):
+        result.get_frame(n).close()
+        pages.append(int(Path("/proc/self/statm").read_text().split()[1]))
+    grid = 700 * 700 * 57 // 4096
+    print(pages, grid)
+    assert max(pages[1:]) - pages[0] < grid / 2
 
 
 @pytest.mark.parametrize(

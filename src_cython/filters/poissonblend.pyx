@@ -22,6 +22,10 @@ from kernels.poisson cimport NO_BORDER, NO_MEMORY, Outcome, solve_regions
 from kernels.regions cimport Regions, find_regions
 
 
+cdef enum:
+    BLOCKS = 3
+
+
 cdef struct PoissonBlend:
     VSNode *clip
     VSNode *overlay
@@ -35,7 +39,7 @@ cdef struct PoissonBlend:
     bint process[PLANES]
     bint mixed
     float tolerance
-    Arena arena
+    Arena arena[BLOCKS]    # of masks, of lists, of grids: a block that took turns would grow to the largest
 
 
 cdef const char *blend(
@@ -55,7 +59,7 @@ cdef const char *blend(
     outcome = solve_regions(
         api.getWritePtr(dst, p), api.getStride(dst, p), &s, &o, d.mixed, &regions, d.tolerance, &blocks[2])
     if outcome == NO_BORDER:
-        return b"the mask covers the whole picture: there is no border to join."
+        return b"the mask covers the whole of it: there is no border to join."
     if outcome == NO_MEMORY:
         return b"out of memory."
     return NULL
@@ -70,9 +74,10 @@ cdef const VSFrame *get_frame(
     cdef const VSFrame *mask
     cdef const char *problem = NULL
     cdef char text[MESSAGE]
-    cdef void *blocks[3]
+    cdef void *blocks[BLOCKS]
     cdef VSFrame *dst
     cdef View covered
+    cdef int failed = 0
     cdef int p
     if reason == arInitial:
         api.requestFrameFilter(n, d.clip, context)
@@ -87,20 +92,21 @@ cdef const VSFrame *get_frame(
     mask = api.getFrameFilter(clamp_to_clip(n, 0, d.mask_vi), d.mask, context)
     covered = view_plane(mask, 0, &d.mask_pixels, api)
     dst = api.copyFrame(src, core)
-    for p in range(3):
-        blocks[p] = take_block(&d.arena)
+    for p in range(BLOCKS):
+        blocks[p] = take_block(&d.arena[p])
     if dst == NULL:
         problem = b"out of memory."
     for p in range(d.vi.format.numPlanes):
         if problem == NULL and d.process[p]:
+            failed = p
             problem = blend(d, dst, src, overlay, &covered, p, blocks, api)
     if problem != NULL:
-        snprintf(text, MESSAGE, b"PoissonBlend: frame %d: %s", n, problem)
+        snprintf(text, MESSAGE, b"PoissonBlend: frame %d, plane %d: %s", n, failed, problem)
         api.setFilterError(text, context)
         api.freeFrame(dst)
         dst = NULL
-    for p in range(3):
-        give_block(&d.arena, blocks[p])
+    for p in range(BLOCKS):
+        give_block(&d.arena[p], blocks[p])
     api.freeFrame(src)
     api.freeFrame(overlay)
     api.freeFrame(mask)
@@ -109,10 +115,12 @@ cdef const VSFrame *get_frame(
 
 cdef void free_instance(void *instance, VSCore *core, const VSAPI *api) noexcept nogil:
     cdef PoissonBlend *d = <PoissonBlend *>instance
+    cdef int p
     api.freeNode(d.clip)
     api.freeNode(d.overlay)
     api.freeNode(d.mask)
-    free_arena(&d.arena)
+    for p in range(BLOCKS):
+        free_arena(&d.arena[p])
     free(d)
 
 

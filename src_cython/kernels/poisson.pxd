@@ -15,6 +15,7 @@ error of a thousandth of the range, for boxes, scratches and scattered pixels al
 """
 
 from libc.stddef cimport ptrdiff_t, size_t
+from libc.stdint cimport int64_t
 from libc.string cimport memset
 
 from common.arena cimport reserve
@@ -334,7 +335,10 @@ cdef inline void scale_and_add_row(row out, float factor, crow a, int n) noexcep
 
 
 cdef inline void solve(Grid *g, float tolerance) noexcept nogil:
-    """Solves for the f of level 0, from zero; the solution is x, off by about `tolerance` or less."""
+    """Solves for the f of level 0, from zero; the solution is x, off by about `tolerance` or less.
+
+    Of a region thousands of pixels long that is held at one end only, float32 is the limit: its errors add up.
+    """
     cdef Level *v = &g.level[0]
     cdef size_t p = v.pitch
     cdef size_t i
@@ -477,7 +481,7 @@ cdef inline Outcome solve_regions(
     cdef int i
     for i in range(regions.count):
         r = &regions.region[i]
-        if <size_t>r.pixels == <size_t>src.width * src.height:
+        if r.pixels == <int64_t>src.width * src.height:
             return NO_BORDER
         memory = <float *>reserve(block, region_floats(r, overlay != NULL) * sizeof(float))
         if memory == NULL:

@@ -5,7 +5,7 @@ Pixels are connected to their four neighbours. A run is found once and joined wi
 """
 
 from libc.stddef cimport size_t
-from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memset
 
 from common.arena cimport reserve
@@ -26,7 +26,7 @@ cdef struct Run:
 cdef struct Region:
     int runs               # where its runs begin among `ordered`
     int count              # of runs
-    int pixels
+    int64_t pixels
     int left, top, right, bottom   # the box around it; right and bottom are one beyond
 
 
