@@ -6,20 +6,21 @@ v is the gradient of `overlay`; with `mixed`, at each pair of pixels the stronge
 (Perez, Gangnet, Blake, SIGGRAPH 2003).
 """
 
+from libc.stdint cimport uint8_t
 from libc.stdio cimport snprintf
 from libc.stdlib cimport calloc, free
 
 from api.vapoursynth cimport (
     VSAPI, VSCore, VSFilterDependency, VSFrame, VSFrameContext, VSMap, VSNode, VSVideoInfo, arAllFramesReady,
     arInitial, fmParallel, rpGeneral, rpStrictSpatial)
-from common.arena cimport Arena, free_arena, give_block, take_block
+from common.arena cimport Arena, free_arena, give_block, reserve, take_block
 from common.args cimport MESSAGE, Args, clip_arg, fail, integer, read_args, same_format, select_planes
 from common.frames cimport clamp_to_clip, view_plane
 from common.mask cimport mask_arg
 from common.pixels cimport PLANES, Pixels, View
 from common.registry cimport Registry, add_filter
-from kernels.poisson cimport NO_BORDER, NO_MEMORY, Outcome, solve_regions
-from kernels.regions cimport Regions, find_regions
+from kernels.poisson cimport NO_BORDER, NO_MEMORY, Outcome, blend_regions
+from kernels.regions cimport Regions, find_regions, mask_bytes, read_mask
 
 
 cdef enum:
@@ -48,15 +49,19 @@ cdef const char *blend(
     """One plane; what went wrong, or NULL."""
     cdef View s = view_plane(src, p, &d.pixels, api)
     cdef View o = view_plane(overlay, p, &d.pixels, api)
+    cdef int shift_x = d.vi.format.subSamplingW if p > 0 else 0
+    cdef int shift_y = d.vi.format.subSamplingH if p > 0 else 0
+    cdef uint8_t *covered = <uint8_t *>reserve(&blocks[0], mask_bytes(mask, shift_x, shift_y))
     cdef Regions regions
     cdef Outcome outcome
-    if not find_regions(
-            &regions, mask, d.vi.format.subSamplingW if p > 0 else 0, d.vi.format.subSamplingH if p > 0 else 0,
-            &blocks[0], &blocks[1]):
+    if covered == NULL:
+        return b"out of memory."
+    read_mask(covered, mask, shift_x, shift_y)
+    if not find_regions(&regions, covered, s.width, s.height, 0, &blocks[1]):
         return b"out of memory."
     if regions.count == 0:
         return NULL            # asking for a plane to write would copy it
-    outcome = solve_regions(
+    outcome = blend_regions(
         api.getWritePtr(dst, p), api.getStride(dst, p), &s, &o, d.mixed, &regions, d.tolerance, &blocks[2])
     if outcome == NO_BORDER:
         return b"the mask covers the whole of it: there is no border to join."

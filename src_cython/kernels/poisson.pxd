@@ -1,412 +1,86 @@
-"""Poisson's equation on a set of pixels of any shape, its border given: multigrid and conjugate gradients.
+"""Poisson's equation on the masked pixels of a plane, in one region or several that lie close together.
 
-    sum over neighbours j of (u_i - u_j) = f_i    for each unknown pixel i
+    sum over neighbours j of (u_i - u_j) = sum over neighbours j of v_ij    for each unknown pixel i
 
-j are the neighbours of i, unknown or known, within the frame: nothing crosses the frame's border. With f = 0 that is
-Laplace's equation, u harmonic.
-
-The known neighbours go to the right side, which leaves a graph: unknown pixels, links of weight 1 between neighbours,
-and for each pixel the number of its known neighbours as a pull towards 0. It is coarsened by joining 2 x 2 pixels, of
-which at least one is unknown; the links across and the pulls are added up, and links are halved: a function that is
-constant on each square has twice the energy of the smooth one it stands for (Braess, Computing 55, 1995). So every
-level has the same form, whatever the shape. One V-cycle, Jacobi steps at the Chebyshev nodes of the upper three
-quarters of the spectrum before and after, is the preconditioner of conjugate gradients; some five iterations make an
-error of a thousandth of the range, for boxes, scratches and scattered pixels alike.
+j are the neighbours of i, unknown or known, within the frame: nothing crosses the frame's border. v are the differences
+that pixels are to have, those of a guide (Perez, Gangnet, Blake, SIGGRAPH 2003) or none: Laplace's equation, u
+harmonic. The known neighbours go to the right side.
 """
 
 from libc.stddef cimport ptrdiff_t, size_t
 from libc.stdint cimport int64_t
-from libc.string cimport memset
 
 from common.arena cimport reserve
-from common.c cimport crow, fabsf, maxf, row
+from common.c cimport fabsf
 from common.pixels cimport View, load_part, sample_bytes, store_row
+from kernels.multigrid cimport Grid, Level, grid_floats, lay_grid, level_floats, row_pitch, solve, take
 from kernels.regions cimport Region, Regions, Run
 
 
-cdef enum:
-    LEVELS = 32
-    LANES = 16             # sums are taken in as many parts at every CPU level
-    EDGE = 16              # floats before a row, so that it has a neighbour to the left and starts on a cache line
-    COARSEST = 8           # steps on the coarsest level
-    ITERATIONS = 100       # of conjugate gradients, at most
+cdef struct Guide:         # each laid like the box of a region
+    const float *value     # v are differences of these
+    const float *trust     # between pixels where this is not 0; NULL: everywhere
+    bint mixed             # or the picture's own differences, where those are larger
 
 
-cdef struct Level:
-    int width
-    int height
-    size_t pitch           # of a row, in floats
-    # Each with a row above and below, and a column at each side, of zeros.
-    float *right           # links to the neighbour to the right
-    float *down            # and below
-    float *diagonal        # all links and the pull; 0: no unknown
-    float *inverse         # of the diagonal; 0: no unknown
-    float *u
-    float *other           # another u
-    float *f
+cdef inline size_t box_floats(const Region *r) noexcept nogil:
+    """The memory of a region's box and the pixels around it."""
+    return level_floats(r.right - r.left, r.bottom - r.top)
 
 
-cdef struct Grid:
-    int count
-    Level level[LEVELS]
-    # Conjugate gradients, at level 0.
-    float *x               # the residual is the level's f
-    float *direction
-    float *image           # of the direction
+cdef inline float *take_box(float **memory, const Region *r) noexcept nogil:
+    """Zeros; the first pixel of the box."""
+    return take(memory, box_floats(r), row_pitch(r.right - r.left))
 
 
-cdef inline size_t row_pitch(int width) noexcept nogil:
-    return (<size_t>width + EDGE + 1 + EDGE - 1) // EDGE * EDGE
-
-
-cdef inline size_t level_floats(int width, int height) noexcept nogil:
-    """Of one array."""
-    return row_pitch(width) * (<size_t>height + 2) + EDGE
-
-
-cdef inline size_t grid_floats(int width, int height) noexcept nogil:
-    """The memory of a grid for a box."""
-    cdef size_t size = 3 * level_floats(width, height)
-    while True:
-        size += 7 * level_floats(width, height)
-        if width <= 2 and height <= 2:
-            return size
-        width = (width + 1) // 2
-        height = (height + 1) // 2
-
-
-cdef inline float *take(float **memory, size_t size, size_t pitch) noexcept nogil:
-    """An array of zeros; its first pixel."""
-    cdef float *array = memory[0]
-    memset(array, 0, size * sizeof(float))
-    memory[0] += size
-    return array + pitch + EDGE
-
-
-cdef inline void lay_grid(Grid *g, int width, int height, float *memory) noexcept nogil:
-    cdef size_t pitch = row_pitch(width)
-    cdef size_t size = level_floats(width, height)
-    cdef Level *v
-    g.x = take(&memory, size, pitch)
-    g.direction = take(&memory, size, pitch)
-    g.image = take(&memory, size, pitch)
-    g.count = 0
-    while True:
-        v = &g.level[g.count]
-        g.count += 1
-        v.width = width
-        v.height = height
-        v.pitch = pitch = row_pitch(width)
-        size = level_floats(width, height)
-        v.right = take(&memory, size, pitch)
-        v.down = take(&memory, size, pitch)
-        v.diagonal = take(&memory, size, pitch)
-        v.inverse = take(&memory, size, pitch)
-        v.u = take(&memory, size, pitch)
-        v.other = take(&memory, size, pitch)
-        v.f = take(&memory, size, pitch)
-        if width <= 2 and height <= 2:
-            return
-        width = (width + 1) // 2
-        height = (height + 1) // 2
-
-
-cdef inline void coarsen_row(
-        row diagonal, row right, row down, crow fine_diagonal, crow fine_right, crow fine_down, crow fine_above,
-        int n, bint odd) noexcept nogil:
-    """Adds a row of the finer level, of its square the second if it is odd. Links leave of a diagonal the pull."""
-    cdef int x
-    for x in range(n):
-        diagonal[x // 2] += fine_diagonal[x] - fine_right[x] - fine_right[x - 1] - fine_down[x] - fine_above[x]
-        if x % 2 == 1:
-            right[x // 2] += <float>0.5 * fine_right[x]
-        if odd:
-            down[x // 2] += <float>0.5 * fine_down[x]
-
-
-cdef inline void complete_row(row diagonal, row inverse, crow right, crow down, crow above, int n) noexcept nogil:
-    """A pull becomes a diagonal: the links are added."""
-    cdef float d
-    cdef int x
-    for x in range(n):
-        d = diagonal[x] + right[x] + right[x - 1] + down[x] + above[x]
-        diagonal[x] = d
-        inverse[x] = <float>1 / d if d > 0 else 0
-
-
-cdef inline void coarsen(Level *coarse, const Level *fine) noexcept nogil:
-    cdef size_t i, j
-    cdef int y
-    for y in range(fine.height):
-        i = y * fine.pitch
-        j = (y // 2) * coarse.pitch
-        coarsen_row(
-            coarse.diagonal + j, coarse.right + j, coarse.down + j, fine.diagonal + i, fine.right + i, fine.down + i,
-            fine.down + i - fine.pitch, fine.width, y % 2 == 1)
-    for y in range(coarse.height):
-        j = y * coarse.pitch
-        complete_row(
-            coarse.diagonal + j, coarse.inverse + j, coarse.right + j, coarse.down + j,
-            coarse.down + j - coarse.pitch, coarse.width)
-
-
-cdef inline float applied(
-        crow up, crow u, crow below, crow diagonal, crow right, crow down, crow above, int x) noexcept nogil:
-    """The operator, at one pixel."""
-    cdef float across = right[x] * u[x + 1] + right[x - 1] * u[x - 1]
-    return diagonal[x] * u[x] - (across + (down[x] * below[x] + above[x] * up[x]))
-
-
-cdef inline void apply_row(
-        row out, crow up, crow u, crow below, crow diagonal, crow right, crow down, crow above, int n) noexcept nogil:
-    cdef int x
-    for x in range(n):  # hot
-        out[x] = applied(up, u, below, diagonal, right, down, above, x)
-
-
-cdef inline void residual_row(
-        row out, crow f, crow up, crow u, crow below, crow diagonal, crow right, crow down, crow above,
-        int n) noexcept nogil:
-    cdef int x
-    for x in range(n):  # hot
-        out[x] = f[x] - applied(up, u, below, diagonal, right, down, above, x)
-
-
-cdef inline void step_row(
-        row out, crow f, crow up, crow u, crow below, crow diagonal, crow right, crow down, crow above, crow inverse,
-        float omega, int n) noexcept nogil:
-    cdef int x
-    for x in range(n):  # hot
-        out[x] = u[x] + omega * inverse[x] * (f[x] - applied(up, u, below, diagonal, right, down, above, x))
-
-
-cdef inline void step(Level *v, float *out, const float *u, float omega) noexcept nogil:
-    """One of Jacobi's, damped or not."""
-    cdef size_t p = v.pitch
-    cdef size_t i = 0
-    for _ in range(v.height):
-        step_row(
-            out + i, v.f + i, u + i - p, u + i, u + i + p, v.diagonal + i, v.right + i, v.down + i, v.down + i - p,
-            v.inverse + i, omega, v.width)
-        i += p
-
-
-cdef inline void first_step(Level *v, float omega) noexcept nogil:
-    """From zero, to u."""
-    cdef size_t i
-    cdef int y
-    for y in range(v.height):
-        i = y * v.pitch
-        scale_row(v.u + i, v.f + i, v.inverse + i, omega, v.width)
-
-
-cdef inline void scale_row(row out, crow f, crow inverse, float omega, int n) noexcept nogil:
-    cdef int x
-    for x in range(n):  # hot
-        out[x] = omega * inverse[x] * f[x]
-
-
-cdef inline void restrict_residual(Level *coarse, Level *fine) noexcept nogil:
-    """What `other` leaves of f, added up over squares. u is overwritten."""
-    cdef size_t p = fine.pitch
-    cdef size_t i, j
-    cdef const float *u = fine.other
-    cdef int y
-    for y in range(fine.height):
-        i = y * p
-        j = (y // 2) * coarse.pitch
-        residual_row(
-            fine.u + i, fine.f + i, u + i - p, u + i, u + i + p, fine.diagonal + i, fine.right + i, fine.down + i,
-            fine.down + i - p, fine.width)
-        add_pairs(coarse.f + j, fine.u + i, coarse.width, y % 2 == 1)
-
-
-cdef inline void add_pairs(row out, crow r, int n, bint odd) noexcept nogil:
-    """To the right of an odd width is a zero."""
-    cdef int x
-    if odd:
-        for x in range(n):
-            out[x] += r[2 * x] + r[2 * x + 1]
-    else:
-        for x in range(n):
-            out[x] = r[2 * x] + r[2 * x + 1]
-
-
-cdef inline void prolong(Level *fine, const Level *coarse) noexcept nogil:
-    """Adds the coarse solution, constant on each square, to `other`."""
-    cdef size_t i, j
-    cdef int y
-    for y in range(fine.height):
-        i = y * fine.pitch
-        j = (y // 2) * coarse.pitch
-        spread_row(fine.other + i, coarse.other + j, fine.inverse + i, coarse.width)
-
-
-cdef inline void spread_row(row u, crow coarse, crow inverse, int n) noexcept nogil:
-    cdef int x
-    for x in range(n):
-        u[2 * x] += coarse[x] if inverse[2 * x] != 0 else 0
-        u[2 * x + 1] += coarse[x] if inverse[2 * x + 1] != 0 else 0
-
-
-cdef inline void cycle(Grid *g) noexcept nogil:
-    """A V-cycle for the f of level 0, from zero; the result is its `other`."""
-    # The Chebyshev nodes of 0.5...2, the range of the smoother's share of the spectrum.
-    cdef float large = <float>1.3895033
-    cdef float small = <float>0.5617015
-    cdef Level *v
-    cdef int i, k
-    for i in range(g.count - 1):
-        v = &g.level[i]
-        first_step(v, small)
-        step(v, v.other, v.u, large)
-        restrict_residual(&g.level[i + 1], v)
-    v = &g.level[g.count - 1]
-    first_step(v, 1)
-    for k in range(COARSEST - 1):
-        if k % 2 == 0:
-            step(v, v.other, v.u, 1)
-        else:
-            step(v, v.u, v.other, 1)
-    for i in range(g.count - 2, -1, -1):
-        v = &g.level[i]
-        prolong(v, &g.level[i + 1])
-        step(v, v.u, v.other, large)
-        step(v, v.other, v.u, small)
-
-
-cdef inline double product(const float *a, const float *b, const Level *v) noexcept nogil:
-    """The sum of products, in an order that does not depend on the CPU. Beyond a row are zeros."""
-    cdef double lanes[LANES]
-    cdef double total = 0
-    cdef int k
-    for k in range(LANES):
-        lanes[k] = 0
-    for _ in range(v.height):
-        for k in range((v.width + LANES - 1) // LANES):
-            add_products(lanes, a + LANES * k, b + LANES * k)
-        a += v.pitch
-        b += v.pitch
-    for k in range(LANES):
-        total += lanes[k]
-    return total
-
-
-cdef inline void add_products(double *lanes, const float *a, const float *b) noexcept nogil:
-    cdef int k
-    for k in range(LANES):
-        lanes[k] += <double>a[k] * b[k]
-
-
-cdef inline float largest(const float *a, const Level *v) noexcept nogil:
-    cdef float m = 0
-    cdef int x
-    for _ in range(v.height):
-        for x in range(v.width):
-            m = maxf(fabsf(a[x]), m)
-        a += v.pitch
-    return m
-
-
-cdef inline void add_scaled(float *out, float factor, const float *a, const Level *v) noexcept nogil:
-    for _ in range(v.height):
-        add_scaled_row(out, factor, a, v.width)
-        out += v.pitch
-        a += v.pitch
-
-
-cdef inline void add_scaled_row(row out, float factor, crow a, int n) noexcept nogil:
-    cdef int x
-    for x in range(n):  # hot
-        out[x] = out[x] + factor * a[x]
-
-
-cdef inline void scale_and_add(float *out, float factor, const float *a, const Level *v) noexcept nogil:
-    for _ in range(v.height):
-        scale_and_add_row(out, factor, a, v.width)
-        out += v.pitch
-        a += v.pitch
-
-
-cdef inline void scale_and_add_row(row out, float factor, crow a, int n) noexcept nogil:
-    cdef int x
-    for x in range(n):  # hot
-        out[x] = a[x] + factor * out[x]
-
-
-cdef inline void solve(Grid *g, float tolerance) noexcept nogil:
-    """Solves for the f of level 0, from zero; the solution is x, off by about `tolerance` or less.
-
-    Of a region thousands of pixels long that is held at one end only, float32 is the limit: its errors add up.
-    """
-    cdef Level *v = &g.level[0]
-    cdef size_t p = v.pitch
-    cdef size_t i
-    cdef double rz, before, curvature
-    cdef int y, n
-    for n in range(1, g.count):
-        coarsen(&g.level[n], &g.level[n - 1])
-    before = 1
-    for n in range(ITERATIONS):
-        cycle(g)
-        # The cycle's result is nearly the error; added, it leaves a fraction of it.
-        if n > 0 and not largest(v.other, v) > tolerance:
-            add_scaled(g.x, 1, v.other, v)
-            return
-        rz = product(v.f, v.other, v)
-        scale_and_add(g.direction, <float>(rz / before) if n > 0 else 0, v.other, v)
-        before = rz
-        for y in range(v.height):
-            i = y * p
-            apply_row(
-                g.image + i, g.direction + i - p, g.direction + i, g.direction + i + p, v.diagonal + i, v.right + i,
-                v.down + i, v.down + i - p, v.width)
-        curvature = product(g.direction, g.image, v)
-        if not curvature > 0:      # all is solved, or NaN, which is to show
-            if curvature != curvature:
-                add_scaled(g.x, <float>curvature, g.direction, v)
-            return
-        add_scaled(g.x, <float>(rz / curvature), g.direction, v)
-        add_scaled(v.f, <float>(-rz / curvature), g.image, v)
-
-
-# From a region of a plane to a grid and back.
-
-
-cdef inline void load_box(
-        float *out, size_t pitch, const View *view, const Region *r, int height) noexcept nogil:
+cdef inline void load_box(float *out, const View *view, const Region *r) noexcept nogil:
     """The box of a region and the pixels around it, as far as there are any."""
+    cdef ptrdiff_t pitch = row_pitch(r.right - r.left)
     cdef int left = max(r.left - 1, 0)
     cdef int right = min(r.right + 1, view.width)
     cdef int y
     for y in range(max(r.top - 1, 0), min(r.bottom + 1, view.height)):
-        load_part(out + (y - r.top) * <ptrdiff_t>pitch + left - r.left, view, left, y, right - left)
+        load_part(out + (y - r.top) * pitch + left - r.left, view, left, y, right - left)
 
 
-cdef inline float guided(
-        const float *picture, const float *guide, ptrdiff_t i, ptrdiff_t j, bint mixed) noexcept nogil:
+cdef inline void store_runs(
+        void *dst, ptrdiff_t stride, const View *view, const float *box, const Region *r,
+        const Run *runs) noexcept nogil:
+    """The pixels of a region and no others, in the format of the view."""
+    cdef size_t pitch = row_pitch(r.right - r.left)
+    cdef int bytes = sample_bytes(view.pixels)
+    cdef int n
+    for n in range(r.count):
+        store_row(
+            <char *>dst + runs[n].y * stride + runs[n].first * bytes,
+            box + (runs[n].y - r.top) * pitch + (runs[n].first - r.left), runs[n].end - runs[n].first, view.pixels)
+
+
+cdef inline float guided(const float *picture, const Guide *guide, ptrdiff_t i, ptrdiff_t j) noexcept nogil:
     """The difference that pixel i is to have from pixel j: the guide's, or the stronger one of the two.
 
     Of two that are as strong, the guide's: by a margin below a step of 16 bits, so that it is so at every depth.
     """
-    cdef float wanted = guide[i] - guide[j]
+    cdef float wanted = guide.value[i] - guide.value[j]
     cdef float own = picture[i] - picture[j]
-    return own if mixed and fabsf(own) > fabsf(wanted) + <float>(1.0 / 1024) else wanted
+    if guide.trust != NULL and (guide.trust[i] == 0 or guide.trust[j] == 0):
+        return 0
+    return own if guide.mixed and fabsf(own) > fabsf(wanted) + <float>(1.0 / 1024) else wanted
 
 
 cdef inline void add_neighbour(
-        Level *v, const float *picture, const float *guide, bint mixed, ptrdiff_t i, ptrdiff_t j) noexcept nogil:
+        Level *v, const float *picture, const Guide *guide, ptrdiff_t i, ptrdiff_t j) noexcept nogil:
     v.diagonal[i] += 1
     if v.inverse[j] == 0:
         v.f[i] += picture[j]
     if guide != NULL:
-        v.f[i] += guided(picture, guide, i, j, mixed)
+        v.f[i] += guided(picture, guide, i, j)
 
 
 cdef inline void set_region(
-        Grid *g, const Region *r, const Run *runs, int width, int height, const float *picture, const float *guide,
-        bint mixed) noexcept nogil:
-    """Links, diagonal and right side of a region's pixels; picture and guide (or NULL) are its box, laid like it."""
+        Grid *g, const Region *r, const Run *runs, int width, int height, const float *picture,
+        const Guide *guide) noexcept nogil:
+    """Links, diagonal and right side of a region's pixels. picture: its box in a plane of this size."""
     cdef Level *v = &g.level[0]
     cdef ptrdiff_t p = v.pitch
     cdef ptrdiff_t i
@@ -421,50 +95,27 @@ cdef inline void set_region(
             v.right[i] = v.inverse[i + 1]
             v.down[i] = v.inverse[i + p]
             if x > 0:
-                add_neighbour(v, picture, guide, mixed, i, i - 1)
+                add_neighbour(v, picture, guide, i, i - 1)
             if x < width - 1:
-                add_neighbour(v, picture, guide, mixed, i, i + 1)
+                add_neighbour(v, picture, guide, i, i + 1)
             if y > 0:
-                add_neighbour(v, picture, guide, mixed, i, i - p)
+                add_neighbour(v, picture, guide, i, i - p)
             if y < height - 1:
-                add_neighbour(v, picture, guide, mixed, i, i + p)
+                add_neighbour(v, picture, guide, i, i + p)
     for n in range(r.count):
         for x in range(runs[n].first, runs[n].end):
             i = (runs[n].y - r.top) * p + x - r.left
             v.inverse[i] = <float>1 / v.diagonal[i]
 
 
-cdef inline size_t region_floats(const Region *r, bint guided) noexcept nogil:
-    """The memory of solve_region."""
-    cdef int width = r.right - r.left
-    cdef int height = r.bottom - r.top
-    return grid_floats(width, height) + (2 if guided else 1) * level_floats(width, height)
-
-
-cdef inline void solve_region(
-        void *dst, ptrdiff_t stride, const View *src, const View *overlay, bint mixed, const Region *r,
-        const Run *runs, float tolerance, float *memory) noexcept nogil:
-    """Solves for the pixels of a region, and writes them and no others."""
-    cdef Grid g
-    cdef int width = r.right - r.left
-    cdef int height = r.bottom - r.top
-    cdef size_t size = level_floats(width, height)
-    cdef size_t pitch = row_pitch(width)
-    cdef float *picture = take(&memory, size, pitch)
-    cdef float *guide = NULL
-    cdef int bytes = sample_bytes(src.pixels)
-    cdef int n
-    load_box(picture, pitch, src, r, height)
-    if overlay != NULL:
-        guide = take(&memory, size, pitch)
-        load_box(guide, pitch, overlay, r, height)
-    lay_grid(&g, width, height, memory)
-    set_region(&g, r, runs, src.width, src.height, picture, guide, mixed)
-    solve(&g, tolerance)
-    for n in range(r.count):
-        store_row(
-            <char *>dst + runs[n].y * stride + runs[n].first * bytes,
-            g.x + (runs[n].y - r.top) * pitch + (runs[n].first - r.left), runs[n].end - runs[n].first, src.pixels)
+cdef inline const float *solve_box(
+        Grid *g, const Region *r, const Run *runs, int width, int height, const float *picture, const Guide *guide,
+        float tolerance, float *memory) noexcept nogil:
+    """The solution, laid like the picture, 0 at known pixels. memory: grid_floats of the box."""
+    lay_grid(g, r.right - r.left, r.bottom - r.top, memory)
+    set_region(g, r, runs, width, height, picture, guide)
+    solve(g, tolerance)
+    return g.x
 
 
 cdef enum Outcome:
@@ -473,18 +124,41 @@ cdef enum Outcome:
     NO_MEMORY
 
 
-cdef inline Outcome solve_regions(
+cdef inline bint is_whole(const Region *r, const View *plane) noexcept nogil:
+    return r.pixels == <int64_t>plane.width * plane.height
+
+
+cdef inline Outcome blend_regions(
         void *dst, ptrdiff_t stride, const View *src, const View *overlay, bint mixed, const Regions *regions,
         float tolerance, void **block) noexcept nogil:
+    """Solves for the pixels of all regions, guided by a picture or not (NULL), and writes them and no others."""
     cdef const Region *r
+    cdef const Run *runs
     cdef float *memory
+    cdef float *picture
+    cdef float *value
+    cdef Guide guide
+    cdef Grid g
     cdef int i
     for i in range(regions.count):
         r = &regions.region[i]
-        if r.pixels == <int64_t>src.width * src.height:
+        runs = regions.runs + r.runs
+        if is_whole(r, src):
             return NO_BORDER
-        memory = <float *>reserve(block, region_floats(r, overlay != NULL) * sizeof(float))
+        memory = <float *>reserve(
+            block, (grid_floats(r.right - r.left, r.bottom - r.top) + 2 * box_floats(r)) * sizeof(float))
         if memory == NULL:
             return NO_MEMORY
-        solve_region(dst, stride, src, overlay, mixed, r, regions.runs + r.runs, tolerance, memory)
+        picture = take_box(&memory, r)
+        load_box(picture, src, r)
+        if overlay != NULL:
+            value = take_box(&memory, r)
+            load_box(value, overlay, r)
+            guide.value = value
+            guide.trust = NULL
+            guide.mixed = mixed
+        store_runs(
+            dst, stride, src, solve_box(
+                &g, r, runs, src.width, src.height, picture, &guide if overlay != NULL else NULL, tolerance, memory),
+            r, runs)
     return SOLVED

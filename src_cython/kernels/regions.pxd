@@ -1,7 +1,8 @@
 """The connected regions of a mask, one by one: each as its runs, the masked stretches of rows.
 
-Pixels are connected to their four neighbours. A run is found once and joined with those above it that it touches
-(union-find); so time and memory grow with the runs, not with the plane.
+Pixels are connected to their four neighbours or, if asked for, to all within some reach along both axes. A run is found
+once and joined with those before and above it that it is connected to (union-find); so time and memory grow with the
+runs, not with the plane.
 """
 
 from libc.stddef cimport size_t
@@ -78,15 +79,28 @@ cdef inline void join(Run *runs, int i, int j) noexcept nogil:
         runs[i].region = j
 
 
-cdef inline void find_runs(Run *runs, const uint8_t *mask, int width, int height) noexcept nogil:
-    """Fills in the runs, row by row, and joins those that touch."""
+cdef inline void join_rows(Run *runs, int i, int above_end, int x, int end, int reach) noexcept nogil:
+    """Joins the runs of two rows, i up to above_end and x up to end, that have columns no more than reach apart."""
+    cdef int first = i
+    while x < end:
+        while i < above_end and runs[i].end + reach <= runs[x].first:
+            i += 1
+        while i < above_end and runs[i].first < runs[x].end + reach:
+            join(runs, i, x)
+            i += 1
+        # Those that reach this far may reach the next run, too.
+        x += 1
+        while x < end and i > first and runs[i - 1].end + reach > runs[x].first:
+            i -= 1
+
+
+cdef inline void find_runs(
+        Run *runs, int *rows, const uint8_t *mask, int width, int height, int reach) noexcept nogil:
+    """Fills in the runs, row by row, and joins those that are connected. rows: the first run of each row and the end."""
     cdef int n = 0
-    cdef int above             # the first run of the row above
-    cdef int row = 0           # the first run of this row
-    cdef int x, y, i
+    cdef int x, y, above
     for y in range(height):
-        above = row
-        row = n
+        rows[y] = n
         x = 0
         while True:
             x = skip_zeros(mask, x, width)
@@ -98,18 +112,13 @@ cdef inline void find_runs(Run *runs, const uint8_t *mask, int width, int height
                 x += 1
             runs[n].end = x
             runs[n].region = n
+            if n > rows[y] and runs[n].first - runs[n - 1].end < reach:
+                join(runs, n - 1, n)
             n += 1
-        i = above
-        for x in range(row, n):
-            while i < row and runs[i].end <= runs[x].first:
-                i += 1
-            while i < row and runs[i].first < runs[x].end:
-                join(runs, i, x)
-                i += 1
-            # The last one may touch the next run, too.
-            if i > above:
-                i -= 1
+        for above in range(max(y - max(reach, 1), 0), y):
+            join_rows(runs, rows[above], rows[above + 1], rows[y], n, reach)
         mask += width
+    rows[height] = n
 
 
 cdef inline int order_runs(Run *ordered, Run *runs, int n, Region *regions) noexcept nogil:
@@ -154,22 +163,16 @@ cdef struct Regions:
 
 
 cdef inline bint find_regions(
-        Regions *found, const View *mask, int shift_x, int shift_y, void **bytes, void **lists) noexcept nogil:
-    """The regions of a mask in a plane subsampled by these shifts, held by two blocks. False: out of memory."""
-    cdef int width = mask.width >> shift_x
-    cdef int height = mask.height >> shift_y
-    cdef uint8_t *covered = <uint8_t *>reserve(bytes, <size_t>width * height + mask.width)
+        Regions *found, const uint8_t *mask, int width, int height, int reach, void **block) noexcept nogil:
+    """The regions of a mask of 0 and 1, held by a block. False: out of memory."""
+    cdef int n = count_runs(mask, width, height)
     cdef Run *runs
-    cdef int n
-    if covered == NULL:
-        return False
-    read_mask(covered, mask, shift_x, shift_y)
-    n = count_runs(covered, width, height)
-    found.region = <Region *>reserve(lists, n * (sizeof(Region) + 2 * sizeof(Run)))
+    found.region = <Region *>reserve(
+        block, n * (sizeof(Region) + 2 * sizeof(Run)) + (<size_t>height + 1) * sizeof(int))
     if found.region == NULL:
         return False
     runs = <Run *>(found.region + n)
-    find_runs(runs, covered, width, height)
+    find_runs(runs, <int *>(runs + 2 * n), mask, width, height, reach)
     found.count = order_runs(runs + n, runs, n, found.region)
     found.runs = runs + n
     return True
@@ -217,8 +220,13 @@ cdef inline void join_columns(uint8_t *row, int width, int shift) noexcept nogil
         row[x] = any
 
 
+cdef inline size_t mask_bytes(const View *v, int shift_x, int shift_y) noexcept nogil:
+    """The memory of a mask that is read: its pixels, and a row of luma's width."""
+    return <size_t>(v.width >> shift_x) * (v.height >> shift_y) + v.width
+
+
 cdef inline void read_mask(uint8_t *mask, const View *v, int shift_x, int shift_y) noexcept nogil:
-    """Of a plane that is subsampled by these shifts; a row of luma's width is written beyond the last one's start."""
+    """1 where a mask is not 0, in a plane that is subsampled by these shifts."""
     cdef int width = v.width >> shift_x
     cdef const char *row = <const char *>v.data
     cdef uint8_t *out = mask
