@@ -26,6 +26,7 @@ cdef extern from * nogil:
     ctypedef const float *crow "const float *restrict"
     ctypedef float *row "float *restrict"
     ctypedef double *row_double "double *restrict"
+    ctypedef const double *crow_double "const double *restrict"
 
     # A comparison with NaN is false, so the second argument is returned when either is NaN.
     float minf "vdiff_minf"(float a, float b)

@@ -56,11 +56,10 @@ cdef const char *blend(
     cdef Outcome outcome
     if covered == NULL:
         return b"out of memory."
-    read_mask(covered, mask, shift_x, shift_y)
+    if not read_mask(covered, mask, shift_x, shift_y):
+        return NULL            # asking for a plane to write would copy it
     if not find_regions(&regions, covered, s.width, s.height, 0, &blocks[1]):
         return b"out of memory."
-    if regions.count == 0:
-        return NULL            # asking for a plane to write would copy it
     outcome = blend_regions(
         api.getWritePtr(dst, p), api.getStride(dst, p), &s, &o, d.mixed, &regions, d.tolerance, &blocks[2])
     if outcome == NO_BORDER:

@@ -7,7 +7,7 @@ runs, not with the plane.
 
 from libc.stddef cimport size_t
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
-from libc.string cimport memcpy, memset
+from libc.string cimport memchr, memcpy, memset
 
 from common.arena cimport reserve
 from common.pixels cimport BYTE, HALF, SINGLE, View, crow8, crow16, row8
@@ -29,6 +29,23 @@ cdef struct Region:
     int count              # of runs
     int64_t pixels
     int left, top, right, bottom   # the box around it; right and bottom are one beyond
+
+
+cdef struct Box:           # a part of a plane
+    int left
+    int top
+    int width
+    int height
+
+
+cdef inline Box box_around(const Region *r, int margin, int width, int height) noexcept nogil:
+    """A region's box with a margin, as far as a plane of this size goes."""
+    cdef Box b
+    b.left = max(r.left - margin, 0)
+    b.top = max(r.top - margin, 0)
+    b.width = min(r.right + margin, width) - b.left
+    b.height = min(r.bottom + margin, height) - b.top
+    return b
 
 
 cdef inline int count_starts(crow8 mask, crow8 before, int n) noexcept nogil:
@@ -225,8 +242,8 @@ cdef inline size_t mask_bytes(const View *v, int shift_x, int shift_y) noexcept 
     return <size_t>(v.width >> shift_x) * (v.height >> shift_y) + v.width
 
 
-cdef inline void read_mask(uint8_t *mask, const View *v, int shift_x, int shift_y) noexcept nogil:
-    """1 where a mask is not 0, in a plane that is subsampled by these shifts."""
+cdef inline bint read_mask(uint8_t *mask, const View *v, int shift_x, int shift_y) noexcept nogil:
+    """1 where a mask is not 0, in a plane that is subsampled by these shifts; whether there is any."""
     cdef int width = v.width >> shift_x
     cdef const char *row = <const char *>v.data
     cdef uint8_t *out = mask
@@ -240,3 +257,4 @@ cdef inline void read_mask(uint8_t *mask, const View *v, int shift_x, int shift_
             if shift_x > 0:
                 join_columns(out, v.width, shift_x)
             out += width
+    return memchr(mask, 1, <size_t>width * (v.height >> shift_y)) != NULL

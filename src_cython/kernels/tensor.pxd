@@ -271,11 +271,17 @@ cdef inline void weights_row(
             tie_border(w.across, w.falling, w.rising, w.downward, x)
 
 
+cdef inline void hold_row(row u, crow before, crow moves, int n) noexcept nogil:
+    cdef int x
+    for x in range(n):  # hot
+        u[x] = u[x] if moves[x] != 0 else before[x]
+
+
 cdef inline void run_cycle(
         void *dst, ptrdiff_t dst_stride, const Pixels *dst_pixels, const void *src, ptrdiff_t src_stride,
-        const Pixels *src_pixels, const float *v, const float *planes, int width, int height,
+        const Pixels *src_pixels, const float *v, const float *planes, const float *moves, int width, int height,
         const TensorDiffusion *d, float *rows) noexcept nogil:
-    """dst may be src: a row is read long before it is written."""
+    """dst may be src: a row is read long before it is written. Where `moves`, unless NULL, is 0, pixels are held."""
     cdef size_t pitch = row_floats(width + 1)
     cdef int length = d.length
     cdef int slots = length + 1
@@ -329,6 +335,8 @@ cdef inline void run_cycle(
                 out, prev, level + (max(y - 1, 0) % 3) * pitch, mid, level + (min(y + 1, height - 1) % 3) * pitch,
                 across + (y % slots) * pitch, downward + above, downward + below, falling + above, falling + below,
                 rising + above, rising + below, width, alpha)
+            if moves != NULL:
+                hold_row(out, mid, moves + y * row_floats(width), width)
             set_ghosts(out, width)
         y = front - length
         if y >= 0:
@@ -370,10 +378,12 @@ cdef inline void tensor_plane(
             structure_of(planes, v + GHOST, width, height, d, heat)
         if cycle == d.cycles - 1:
             run_cycle(
-                dst, dst_stride, pixels, now, now_stride, now_pixels, v + GHOST, planes, width, height, d, rows)
+                dst, dst_stride, pixels, now, now_stride, now_pixels, v + GHOST, planes, NULL, width, height, d,
+                rows)
         else:
             run_cycle(
-                between, stride, &working, now, now_stride, now_pixels, v + GHOST, planes, width, height, d, rows)
+                between, stride, &working, now, now_stride, now_pixels, v + GHOST, planes, NULL, width, height, d,
+                rows)
         now = between
         now_stride = stride
         now_pixels = &working

@@ -1,0 +1,124 @@
+"""Inpainting: the masked pixels of a plane, solved for from those around them.
+
+- harmonic:    Laplace(u) = 0, as even as can be (kernels.poisson)
+- biharmonic:  Laplace(Laplace(u)) = 0, slopes go on (kernels.biharmonic)
+- eed:         edge-enhancing diffusion, edges go on (kernels.eed_fill)
+
+Each region of pixels that depend on each other is solved in the box around it.
+"""
+
+from libc.stddef cimport ptrdiff_t
+from libc.stdint cimport uint8_t
+
+from common.arena cimport reserve
+from common.pixels cimport View, sample_bytes, store_row
+from kernels.biharmonic cimport RING, biharmonic_floats, solve_biharmonic
+from kernels.diffuse cimport row_floats
+from kernels.eed_fill cimport eed_fill, eed_fill_floats
+from kernels.multigrid cimport Grid
+from kernels.poisson cimport (
+    NO_BORDER, NO_MEMORY, SOLVED, Outcome, blend_regions, box_floats, is_whole, load_box, store_runs, take_box)
+from kernels.regions cimport Box, Region, Regions, Run, box_around, find_regions
+from kernels.still cimport TOGETHER, Neighbour, fill_still
+from kernels.tensor cimport TensorDiffusion
+
+
+cdef enum Mode:
+    HARMONIC
+    BIHARMONIC
+    EED
+    MODES
+
+
+cdef struct Inpainting:
+    Mode mode
+    float tolerance        # working scale
+    float threshold        # of the change that is no motion, working scale
+    TensorDiffusion eed
+    int margin             # of what counts around a hole for EED
+
+
+cdef inline int reach(const Inpainting *d) noexcept nogil:
+    """Masked pixels this far apart depend on each other."""
+    return 0 if d.mode == HARMONIC else RING if d.mode == BIHARMONIC else d.margin
+
+
+cdef inline Outcome fill_biharmonic(
+        void *dst, ptrdiff_t stride, const View *src, const Region *r, const Run *runs, float tolerance,
+        void **block) noexcept nogil:
+    cdef float *picture
+    cdef float *memory = <float *>reserve(
+        block, (box_floats(r) + biharmonic_floats(r.right - r.left, r.bottom - r.top)) * sizeof(float))
+    cdef Grid g
+    if memory == NULL:
+        return NO_MEMORY
+    picture = take_box(&memory, r)
+    load_box(picture, src, r)
+    store_runs(dst, stride, src, solve_biharmonic(&g, src, r, runs, picture, tolerance, memory), r, runs)
+    return SOLVED
+
+
+cdef inline Outcome fill_eed(
+        void *dst, ptrdiff_t stride, const View *src, const uint8_t *covered, const Region *r, const Run *runs,
+        const Inpainting *d, void **block) noexcept nogil:
+    cdef Box b = box_around(r, d.margin, src.width, src.height)
+    cdef int bytes = sample_bytes(src.pixels)
+    cdef float *memory = <float *>reserve(block, eed_fill_floats(b.width, b.height, &d.eed) * sizeof(float))
+    cdef const float *u
+    cdef int n
+    if memory == NULL:
+        return NO_MEMORY
+    u = eed_fill(src, covered, &b, &d.eed, memory)
+    for n in range(r.count):
+        store_row(
+            <char *>dst + runs[n].y * stride + runs[n].first * bytes,
+            u + (runs[n].y - b.top) * row_floats(b.width) + (runs[n].first - b.left), runs[n].end - runs[n].first,
+            src.pixels)
+    return SOLVED
+
+
+cdef inline Outcome fill_from_around(
+        void *dst, ptrdiff_t stride, const View *src, const uint8_t *covered, const Inpainting *d, void **lists,
+        void **block) noexcept nogil:
+    """Fills in the masked pixels; src may be dst."""
+    cdef const Region *r
+    cdef Regions regions
+    cdef Outcome outcome
+    cdef int i
+    if not find_regions(&regions, covered, src.width, src.height, reach(d), lists):
+        return NO_MEMORY
+    if d.mode == HARMONIC:
+        return blend_regions(dst, stride, src, NULL, False, &regions, d.tolerance, block)
+    for i in range(regions.count):
+        r = &regions.region[i]
+        if is_whole(r, src):
+            return NO_BORDER
+        if d.mode == BIHARMONIC:
+            outcome = fill_biharmonic(dst, stride, src, r, regions.runs + r.runs, d.tolerance, block)
+        else:
+            outcome = fill_eed(dst, stride, src, covered, r, regions.runs + r.runs, d, block)
+        if outcome != SOLVED:
+            return outcome
+    return SOLVED
+
+
+cdef inline Outcome inpaint_plane(
+        void *dst, ptrdiff_t stride, const View *src, uint8_t *covered, const Neighbour *neighbours, int count,
+        const Inpainting *d, void **lists, void **block) noexcept nogil:
+    """Fills in the masked pixels of a plane, first from its neighbours, if there are any; the nearest ones come first.
+
+    dst is a copy of src. The mask is overwritten.
+    """
+    cdef View rest = src[0]
+    cdef Regions regions
+    cdef Outcome outcome
+    if count > 0:
+        if not find_regions(&regions, covered, src.width, src.height, TOGETHER, lists):
+            return NO_MEMORY
+        outcome = fill_still(
+            dst, stride, src, covered, neighbours, count, &regions, d.threshold, d.tolerance, block)
+        if outcome != SOLVED:
+            return outcome
+        rest.data = dst
+        rest.stride = stride
+    return fill_from_around(dst, stride, &rest, covered, d, lists, block)
