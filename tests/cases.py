@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
+from itertools import pairwise
 from typing import Any, Protocol
 
 import numpy as np
@@ -19,6 +21,7 @@ from reference.diffuse import Steering, automatic_contrast, chosen, diffuse_plan
 from reference.diffuse3d import SMALLEST_CONTRAST, diffuse3d
 from reference.diffuse3d import noise as noise_of
 from reference.extrapolate import extrapolate
+from reference.inpaint import biharmonic, eed, harmonic, still
 from reference.kernel import lighten as lighten_reference
 from reference.morphology import dilate, erode
 from reference.poisson import blend, union
@@ -152,15 +155,24 @@ def holes(height: int, width: int) -> NDArray[np.bool_]:
 
 @dataclass(frozen=True)
 class Holes:
-    """A mask of one frame, of the clip's size."""
+    """A mask of the clip's size.
+
+    Attributes:
+        moving: Whether it has as many frames as the clip, and not the same holes in all of them, else one.
+    """
+
+    moving: bool = False
 
     def __call__(self, clip: Any) -> Any:
         """The mask."""
         video = Video("GRAY8", clip.width or 8, clip.height or 8)  # of a size that varies, there is none
-        return make_clip(video, [[holes(video.height, video.width).astype(np.uint8) * 255]])
+        mask = holes(video.height, video.width)
+        masks = [mask & np.roll(mask, 3 * n, n % 2) for n in range(7)] if self.moving else [mask]
+        made = make_clip(video, [[each.astype(np.uint8) * 255] for each in masks])
+        return made.std.Loop()[: clip.num_frames] if self.moving else made
 
     def __repr__(self) -> str:
-        return "holes"
+        return "moving" if self.moving else "holes"
 
 
 def in_format(clip: Any, name: str) -> Any:
@@ -417,6 +429,28 @@ def poissonblend_clip(x: Real, samples: Samples, plane: int, starts: Collection[
     return np.stack(pictures), 0.25 * samples.unit
 
 
+def inpaint_clip(x: Real, samples: Samples, plane: int, starts: Collection[int], args: Args) -> tuple[Real, float]:
+    """`Inpaint` frame by frame, solved to a quarter of a step of the 8-bit scale."""
+    video, frames = args["clip"]
+    masks = [each[0] != 0 for each in read(args["mask"](make_clip(video, frames)))]
+    masks = [union(mask, samples.subsampling) for mask in masks * (1 if len(masks) > 1 else len(x))]
+    k, sigma, temporal = args.get("k", 2.0) * samples.unit, args.get("sigma", 1.0), args.get("temporal", 0)
+    solve = {"harmonic": harmonic, "biharmonic": biharmonic, "eed": partial(eed, contrast=k, sigma=sigma)}
+    mode = args.get("mode", "harmonic")
+    out = []
+    for n, (picture, mask) in enumerate(zip(x, masks, strict=True)):
+        if temporal:
+            picture, mask = still(x, np.stack(masks), n, scene_range(n, len(x), starts), temporal, 2 * k)
+        out.append(solve[mode](picture, mask))
+    return np.stack(out), 0.25 * samples.unit
+
+
+def scene_range(n: int, length: int, starts: Collection[int]) -> range:
+    """The frames of the scene that frame n is in."""
+    bounds = [0, *sorted(m for m in starts if m > 0), length]
+    return next(range(first, end) for first, end in pairwise(bounds) if first <= n < end)
+
+
 FILTERS: dict[str, tuple[Reference, list[dict[str, Any]]]] = {
     "Diffuse": (
         diffuse_clip,
@@ -539,6 +573,15 @@ FILTERS: dict[str, tuple[Reference, list[dict[str, Any]]]] = {
             {"radius": 2},
             {"radius": 1, "shape": "cross"},
             {"radius": 7, "shape": "disc"},
+        ],
+    ),
+    "Inpaint": (
+        inpaint_clip,
+        [
+            {"mask": Holes()},
+            {"mask": Holes(), "mode": "biharmonic"},
+            {"mask": Holes(), "mode": "eed", "k": 5.0, "sigma": 0.8},
+            {"mask": Holes(moving=True), "temporal": 2, "k": 1000.0},
         ],
     ),
     "PoissonBlend": (

@@ -32,6 +32,7 @@ UNSTATED = {
     "Dilate": {"planes"},
     "Erode": {"planes"},
     "Extrapolate": {"planes"},
+    "Inpaint": {"planes"},
     "Kernel": {"params", "format", "planes"},
     "SceneDetect": {"threshold"},
     "PoissonBlend": {"planes"},
@@ -41,6 +42,7 @@ UNSTATED = {
 }
 REQUIRED = {
     "Extrapolate": {"length"},
+    "Inpaint": {"clip", "mask"},
     "Kernel": {"clips", "kernel"},
     "PoissonBlend": {"clip", "overlay", "mask"},
     "Spread": {"dx", "dy", "weights"},
@@ -79,6 +81,11 @@ OTHERS: dict[tuple[str, str], tuple[Any, Mapping[str, Any]]] = {
     ("Erode", "radius"): (2, {}),
     ("Erode", "shape"): ("disc", {"radius": 3}),
     ("Extrapolate", "alpha"): (0.8, {"length": 2}),
+    ("Inpaint", "mode"): ("eed", {}),
+    ("Inpaint", "k"): (4, {"mode": "eed"}),
+    ("Inpaint", "sigma"): (2, {"mode": "eed"}),
+    ("Inpaint", "temporal"): (2, {"k": 100}),
+    ("Inpaint", "tol"): (0.01, {}),
     ("Kernel", "lags"): (1, {}),
     ("Kernel", "scenechange"): (0, {"lags": 1}),
     ("SceneDetect", "metric"): ("mad", {}),
@@ -207,6 +214,7 @@ CLIPS: dict[str, Callable[[vs.VideoNode], dict[str, Any]]] = {
         "params": [0.9, 0.25],
         "planes": [0],
     },
+    "Inpaint": lambda clip: {"clip": clip, "mask": Holes(moving=True)(clip)},
     "PoissonBlend": lambda clip: {"clip": clip, "overlay": Mirrored()(clip), "mask": Holes()(clip)},
 }
 """What filters of several clips are called with."""

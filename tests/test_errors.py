@@ -18,6 +18,7 @@ REQUIRED: dict[str, dict[str, Any]] = {
     "Decay": {"halflife": 5.0},
     "Extrapolate": {"length": 0},
     "Kernel": {"kernel": Compile(lighten, 3, 2), "lags": (0, 0, 0), "params": (0.5, 0.5)},
+    "Inpaint": {"mask": Holes()},
     "PoissonBlend": {"overlay": Mirrored(), "mask": Holes()},
     "Spread": {"dx": 1, "dy": 0, "weights": 1.0},
 }
@@ -76,6 +77,9 @@ NUMBERS: list[tuple[str, str, float, float, Args]] = [
     ("Decay", "halflife", 0.01, 100000, {}),
     ("Decay", "rate", 1e-6, 100, {}),
     ("Spread", "weights", -1000, 1000, {"dx": 3, "dy": -2}),
+    ("Inpaint", "k", 0.001, 10000, {"mask": Holes()}),
+    ("Inpaint", "sigma", 0, 10, {"mask": Holes()}),
+    ("Inpaint", "tol", 0.001, 255, {"mask": Holes()}),
 ]
 """Filter, argument, the closed range that it must be in, arguments that it needs beside it."""
 every_number = pytest.mark.parametrize(("name", "argument", "low", "high", "others"), NUMBERS)
@@ -157,6 +161,7 @@ INTEGERS = [
     ("Diffuse", "steps", 0, 100000, [-1, -(2**32) + 5, 2**32 + 5, 2**62]),
     ("Dilate", "radius", 0, 10000, [-1, 10001, 2**32 + 1, -(2**63)]),
     ("Erode", "radius", 0, 10000, [-1, 10001, 2**32 + 1, -(2**63)]),
+    ("Inpaint", "temporal", 0, 10, [-1, 11, 2**32 + 1, -(2**63)]),
 ]
 
 
@@ -164,7 +169,7 @@ INTEGERS = [
 def test_integers(core: Any, name: str, argument: str, low: int, high: int, values: list[int]) -> None:
     """Not truncated to 32 bits: 2^32 + 1 is not 1."""
     for value in values:
-        assert_out_of_range(name, argument, low, high, value)
+        assert_out_of_range(name, argument, low, high, value, **(REQUIRED["Inpaint"] if name == "Inpaint" else {}))
 
 
 every_pair = pytest.mark.parametrize("name", ["DiffBlend", "ChangeMap"])
@@ -183,6 +188,7 @@ CHOICES = [
     ("ChangeMap", "norm", ["abs", "square", "none"], {}),
     ("Dilate", "shape", ["rect", "cross", "disc"], {}),
     ("Erode", "shape", ["rect", "cross", "disc"], {}),
+    ("Inpaint", "mode", ["harmonic", "biharmonic", "eed"], REQUIRED["Inpaint"]),
 ]
 
 

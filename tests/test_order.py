@@ -316,6 +316,9 @@ def may_fail(case: Case, bad: int) -> range:
     if case.filter in ("DiffBlend", "ChangeMap", "Spread"):  # frames between n and n - lag tell whether there is a cut
         lag = case.args.get("lag", 1)
         return range(bad + min(lag, 0), bad + max(lag, 0) + 1)
+    if case.filter == "Inpaint":
+        temporal = case.args.get("temporal", 0)
+        return range(bad - temporal, bad + temporal + 1)
     if case.filter == "Diffuse3D":  # frames of the clip itself tell whether there is a cut
         radius = 1 if "neighbours" in case.args else case.args.get("radius", 2)
         return range(bad - radius, bad + radius + 1)

@@ -247,6 +247,18 @@ def poissonblend_arguments(rng: np.random.Generator) -> dict[str, Any]:
     return {"overlay": Mirrored(), "mask": Holes(), "mixed": int(rng.integers(0, 2))}
 
 
+def inpaint_arguments(rng: np.random.Generator) -> dict[str, Any]:
+    """Random valid arguments of Inpaint."""
+    return {
+        "mask": Holes(moving=bool(rng.integers(0, 2))),
+        "mode": str(rng.choice(["harmonic", "biharmonic", "eed"])),
+        "k": float(10.0 ** rng.uniform(0, 3)),
+        "sigma": float(rng.choice([0.0, 0.7, 2.0])),
+        "temporal": int(rng.integers(0, 3)),
+        "tol": float(10.0 ** rng.uniform(-2, 0)),
+    }
+
+
 ARGUMENTS: dict[str, Callable[[np.random.Generator], dict[str, Any]]] = {
     "Diffuse": diffuse_arguments,
     "Diffuse3D": diffuse3d_arguments,
@@ -259,6 +271,7 @@ ARGUMENTS: dict[str, Callable[[np.random.Generator], dict[str, Any]]] = {
     "Spread": spread_arguments,
     "Dilate": morphology_arguments,
     "Erode": morphology_arguments,
+    "Inpaint": inpaint_arguments,
     "PoissonBlend": poissonblend_arguments,
     "Kernel": kernel_arguments,
 }

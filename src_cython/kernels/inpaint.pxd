@@ -111,8 +111,8 @@ cdef inline Outcome inpaint_plane(
             return NO_MEMORY
         outcome = fill_still(
             dst, stride, src, covered, neighbours, count, &regions, d.threshold, d.tolerance, block)
-        if outcome != SOLVED:
-            return outcome
+        if outcome != SOLVED or (d.mode == HARMONIC and not is_whole(&regions.region[0], src)):
+            return outcome     # those that are not believed are solved for with the others
         rest.data = dst
         rest.stride = stride
     return fill_from_around(dst, stride, &rest, covered, d, lists, block)

@@ -3,7 +3,7 @@
 Of a pixel, u_b and u_a are those of the nearest frames before and after whose masks leave it out, b and a frames away.
 Their dissolve v = (a u_b + b u_a)/(a + b), or the one that there is, is believed where a window of WINDOW pixels on
 each side says that nothing moves: the mean over it of |u - v|, at pixels that are known, and |u_a - u_b|, at masked
-ones that have both, is no more than a threshold.
+ones that have both, is no more than a threshold. Where a window has no such pixel, the box of the region counts.
 
 Believed are differences, not values: the masked pixels of a region solve Poisson's equation (kernels.poisson), guided
 by v between pixels that are believed and by nothing elsewhere. So what comes from a frame that is brighter joins
@@ -78,16 +78,18 @@ cdef inline void add_row(row sums, crow a, int n) noexcept nogil:
 
 
 cdef inline void belief_row(
-        row trust, crow changes, crow weights, crow a, crow b, int n, float threshold) noexcept nogil:
-    """From sums over columns; WINDOW of them count beyond each end."""
-    cdef float change, weight
+        row trust, crow changes, crow weights, crow a, crow b, int n, float threshold, float otherwise) noexcept nogil:
+    """From sums over columns; WINDOW of them count beyond each end. otherwise: what holds where there are none."""
+    cdef float change, weight, trusted
     cdef int x
     for x in range(n):  # hot
         change = ((changes[x - 4] + changes[x + 4]) + (changes[x - 3] + changes[x + 3])) + (
             (changes[x - 2] + changes[x + 2]) + (changes[x - 1] + changes[x + 1])) + changes[x]
         weight = ((weights[x - 4] + weights[x + 4]) + (weights[x - 3] + weights[x + 3])) + (
             (weights[x - 2] + weights[x + 2]) + (weights[x - 1] + weights[x + 1])) + weights[x]
-        trust[x] = 1 if (weight > 0) & (change <= threshold * weight) & (a[x] + b[x] > 0) else 0
+        trusted = 1 if change <= threshold * weight else 0
+        trusted = trusted if weight > 0 else otherwise
+        trust[x] = trusted if a[x] + b[x] > 0 else 0
 
 
 cdef struct Still:         # planes of a box, rows row_pitch of its width apart
@@ -163,12 +165,25 @@ cdef inline void gather(
             s.a + k, s.box.width)
 
 
+cdef inline bint stands_still(const Still *s, float threshold) noexcept nogil:
+    """Of the whole box."""
+    cdef double change = 0
+    cdef double weight = 0
+    cdef int x, y
+    for y in range(s.box.height):
+        for x in range(s.box.width):
+            change += s.change[y * s.pitch + x]
+            weight += s.weight[y * s.pitch + x]
+    return weight > 0 and change <= threshold * weight
+
+
 cdef inline void judge(Still *s, float threshold, float *lines) noexcept nogil:
     """Where v is believed."""
     cdef int n = s.box.width
     cdef size_t size = row_pitch(n + 2 * WINDOW)
     cdef float *changes = lines + WINDOW
     cdef float *weights = changes + size
+    cdef float otherwise = 1 if stands_still(s, threshold) else 0
     cdef size_t k
     cdef int y, i
     for y in range(s.box.height):
@@ -177,7 +192,7 @@ cdef inline void judge(Still *s, float threshold, float *lines) noexcept nogil:
             add_row(changes, s.change + i * s.pitch, n)
             add_row(weights, s.weight + i * s.pitch, n)
         k = y * s.pitch
-        belief_row(s.trust + k, changes, weights, s.a + k, s.b + k, n, threshold)
+        belief_row(s.trust + k, changes, weights, s.a + k, s.b + k, n, threshold, otherwise)
 
 
 cdef inline void copy_to_box(float *out, const Still *s, const float *plane, const Region *r) noexcept nogil:

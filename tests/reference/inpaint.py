@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.ndimage import label, maximum_filter
 from scipy.sparse import csr_matrix, diags, eye, kron
 from scipy.sparse.linalg import spsolve
@@ -122,3 +123,54 @@ def eed(u: Real, mask: Mask, contrast: float, sigma: float) -> Real:
         box = np.s_[max(y.min() - m, 0) : y.max() + m + 1, max(x.min() - m, 0) : x.max() + m + 1]
         out[box] = np.where(group[box], eed_box(u[box], mask[box], contrast, sigma), out[box])
     return out
+
+
+def nearest(clip: Real, masks: NDArray[np.bool_], frames: range) -> tuple[Real, Real]:
+    """Of each pixel, the first one of these frames that has it unmasked, and how many they are up to there; else 0."""
+    value, count = np.zeros(clip.shape[1:]), np.zeros(clip.shape[1:])
+    for i, m in enumerate(frames, 1):
+        take = (count == 0) & ~masks[m]
+        value[take], count[take] = clip[m][take], i
+    return value, count
+
+
+def windowed(x: Real) -> Real:
+    """Sums over a square of WINDOW pixels on each side, as far as there are any."""
+    padded = np.pad(x, WINDOW)
+    size = 2 * WINDOW + 1
+    return np.asarray(np.lib.stride_tricks.sliding_window_view(padded, (size, size)).sum(axis=(2, 3)))
+
+
+def still(
+    clip: Real, masks: NDArray[np.bool_], n: int, scene: range, temporal: int, threshold: float
+) -> tuple[Real, Mask]:
+    """Frame n with masked pixels from others where nothing moves; and those that are left.
+
+    Args:
+        clip: Frames of shape (frames, height, width).
+        masks: Of the same shape.
+        n: The frame.
+        scene: The frames of its scene.
+        temporal: How many frames each way are looked at.
+        threshold: Of the mean change in a window.
+    """
+    u, mask = clip[n], masks[n]
+    before, b = nearest(clip, masks, range(n - 1, max(n - temporal, scene[0]) - 1, -1))
+    after, a = nearest(clip, masks, range(n + 1, min(n + temporal, scene[-1]) + 1))
+    both = (a > 0) & (b > 0)
+    value = np.where(both, (before * a + after * b) / np.where(both, a + b, 1.0), before + after)
+    shown = a + b > 0
+    if mask.all():
+        return np.where(shown, value, u), ~shown
+    tells = np.where(mask, both, shown)
+    change = np.where(tells, np.where(mask, np.abs(after - before), np.abs(u - value)), 0.0)
+    weight = windowed(tells.astype(np.float64))
+    trust = np.where(weight > 0, windowed(change) <= threshold * weight, False)
+    for group in groups(mask, 2 * WINDOW):  # where a window tells nothing, the box around it does
+        y, x = np.nonzero(group)
+        near = WINDOW + 1
+        cut = np.s_[max(y.min() - near, 0) : y.max() + near + 1, max(x.min() - near, 0) : x.max() + near + 1]
+        calm = tells[cut].any() and change[cut].sum() <= threshold * tells[cut].sum()
+        trust[cut] = np.where(weight[cut] > 0, trust[cut], calm)
+    trust &= shown
+    return blend(u, value, mask, trust=trust), np.asarray(mask & ~trust)

@@ -24,7 +24,9 @@ def union(mask: Mask, subsampling: tuple[int, int]) -> Mask:
     return np.asarray(mask.reshape(height // down, down, width // across, across).any(axis=(1, 3)))
 
 
-def blend(picture: Real, guide: Real, mask: Mask, mixed: bool = False, margin: float = 0.0) -> Real:
+def blend(
+    picture: Real, guide: Real, mask: Mask, mixed: bool = False, margin: float = 0.0, trust: Mask | None = None
+) -> Real:
     """The picture, in the mask solved for: of each pixel and its neighbours, sum(u_i - u_j) = sum(v_ij).
 
     Args:
@@ -33,6 +35,7 @@ def blend(picture: Real, guide: Real, mask: Mask, mixed: bool = False, margin: f
         mask: where this is True, somewhere it must be False.
         mixed: Whether v_ij are the picture's differences where those are larger,
         margin: by more than this.
+        trust: Where it is False for one of two pixels, v_ij is 0 instead.
     """
     count = int(mask.sum())
     if count == 0:
@@ -49,7 +52,8 @@ def blend(picture: Real, guide: Real, mask: Mask, mixed: bool = False, margin: f
         i = np.flatnonzero(inside)
         here, there = (y[i], x[i]), (y[i] + dy, x[i] + dx)
         wanted, own = guide[here] - guide[there], picture[here] - picture[there]
-        right[i] += np.where(mixed & (np.abs(own) > np.abs(wanted) + margin), own, wanted)
+        wanted = np.where(mixed & (np.abs(own) > np.abs(wanted) + margin), own, wanted)
+        right[i] += wanted if trust is None else np.where(trust[here] & trust[there], wanted, 0.0)
         diagonal[i] += 1
         known = ~mask[there]
         right[i[known]] += picture[there][known]
