@@ -580,7 +580,7 @@ FILTERS: dict[str, tuple[Reference, list[dict[str, Any]]]] = {
         [
             {"mask": Holes()},
             {"mask": Holes(), "mode": "biharmonic"},
-            {"mask": Holes(), "mode": "eed", "k": 5.0, "sigma": 0.8},
+            {"mask": Holes(), "mode": "eed", "k": 60.0, "sigma": 0.8},
             {"mask": Holes(moving=True), "temporal": 2, "k": 1000.0},
         ],
     ),

@@ -16,7 +16,7 @@ from scipy.sparse.linalg import spsolve
 
 from . import Real
 from .poisson import Mask, blend
-from .tensordiffuse import cycle_length, diffusion_tensor, divergence
+from .tensordiffuse import apply_stencil, cycle_length, diffusion_tensor, stencil
 
 CYCLES, CYCLE_TIME = 8, 20.0
 """Of edge-enhancing diffusion, on each level."""
@@ -98,10 +98,11 @@ def eed_level(u: Real, mask: Mask, contrast: float, sigma: float) -> Real:
     tau = 3.0 * CYCLE_TIME / (n * (n + 1))
     for _ in range(CYCLES):
         d = diffusion_tensor(u, mode="eed", contrast=contrast, sigma=sigma, rho=0.0, alpha=0.0)
+        weights = stencil(d)
         before = now = u
         for j in range(n):
             a = (4 * j + 2) / (2 * j + 3)
-            before, now = now, np.where(mask, a * (now + tau * divergence(now, d)) + (1.0 - a) * before, u)
+            before, now = now, np.where(mask, a * (now + tau * apply_stencil(weights, now)) + (1.0 - a) * before, u)
         u = now
     return u
 

@@ -63,25 +63,26 @@ def diffusion_tensor(u: Real, *, mode: str, contrast: float, sigma: float, rho: 
     return a, b * inner, c
 
 
-def divergence(u: Real, d: Tensor) -> Real:
-    """div(D grad u) by the stencil, delta = ALPHA (a+c) + GAMMA (1-2 ALPHA) |b| at each corner."""
+def stencil(d: Tensor) -> Real:
+    """The weights of div(D grad u), shape (h, w, 3, 3), delta = ALPHA (a+c) + GAMMA (1-2 ALPHA) |b| at each corner."""
     a, b, c = d
     delta = ALPHA * (a + c) + GAMMA * (1.0 - 2.0 * ALPHA) * np.abs(b)
-    padded = np.pad(u, 1, mode="symmetric")
-    h, w = u.shape
-    out = np.zeros_like(u)
+    h, w = a.shape[0] - 1, a.shape[1] - 1
+    out = np.zeros((h, w, 3, 3))
     for i in (-1, 1):
         for j in (-1, 1):
             corner = np.s_[max(i, 0) : h + max(i, 0), max(j, 0) : w + max(j, 0)]
-
-            def neighbour(dy: int, dx: int) -> Real:
-                moved: Real = padded[1 + dy : 1 + dy + h, 1 + dx : 1 + dx + w]
-                return moved - u
-
-            out += 0.5 * (a - delta)[corner] * neighbour(0, j)
-            out += 0.5 * (c - delta)[corner] * neighbour(i, 0)
-            out += 0.5 * (delta + i * j * b)[corner] * neighbour(i, j)
+            out[:, :, 1, 1 + j] += 0.5 * (a - delta)[corner]
+            out[:, :, 1 + i, 1] += 0.5 * (c - delta)[corner]
+            out[:, :, 1 + i, 1 + j] += 0.5 * (delta + i * j * b)[corner]
+    out[:, :, 1, 1] = -out.sum(axis=(2, 3))
     return out
+
+
+def apply_stencil(weights: Real, u: Real) -> Real:
+    """To the reflected picture."""
+    around = np.lib.stride_tricks.sliding_window_view(np.pad(u, 1, mode="symmetric"), (3, 3))
+    return np.asarray(np.einsum("yxij,yxij->yx", weights, around))
 
 
 def cycle_length(time: float) -> int:
@@ -104,10 +105,11 @@ def fsi_cycle(u: Real, d: Tensor, time: float) -> Real:
     """u^{j+1} = a_j (u^j + tau A u^j) + (1 - a_j) u^{j-1}, a_j = (4j+2) / (2j+3), tau = 3 t / (n (n+1))."""
     n = cycle_length(time)
     tau = 3.0 * time / (n * (n + 1))
+    weights = stencil(d)
     before = now = u
     for j in range(n):
         a = (4 * j + 2) / (2 * j + 3)
-        before, now = now, a * (now + tau * divergence(now, d)) + (1.0 - a) * before
+        before, now = now, a * (now + tau * apply_stencil(weights, now)) + (1.0 - a) * before
     return now
 
 
