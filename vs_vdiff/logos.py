@@ -162,8 +162,8 @@ def read_mask(name: Path | str) -> vs.VideoNode:
     with interrupt.temporary_folder() as folder:
         raw = folder / "picture.pam"
         options = ["-frames:v", "1", "-pix_fmt", "rgba", "-update", "1"]
-        status, messages = ffmpeg.run("-loglevel", "error", "-xerror", "-i", str(path.resolve()), *options, str(raw))
-        if status or not raw.exists():
+        status, messages = ffmpeg.run("-loglevel", "error", "-i", str(path.resolve()), *options, str(raw))
+        if status or messages or not raw.exists():  # of some damaged pictures it gives what it has
             reason = ffmpeg.summary(messages.splitlines(), limit=1)
             raise CommandError(f"{path}: not a picture that can be read: {reason}")
         header, _, samples = raw.read_bytes().partition(b"ENDHDR\n")
