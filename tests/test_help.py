@@ -52,7 +52,8 @@ def test_help(tmp_path: Path, clips: Path, name: str) -> None:
         ):
             assert re.search(rf"(?<![\w-]){re.escape(option)}(?![\w-])", text), option
     if not name:
-        assert re.findall(r"^  (\w+)  +\S", text, re.MULTILINE) == [*COMMANDS]
+        listed = re.findall(r"^  (\w+)  +\S", text, re.MULTILINE)
+        assert listed == ["run", "delogo", "compare", "keyframes", "filters", "doctor"]
     shutil.copy(clips / "carphone_pristine.mp4", tmp_path / "in.mp4")
     commands = examples(text)
     assert commands
