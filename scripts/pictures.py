@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import vapoursynth as vs
 
+import logo
 import vs_vdiff
 from vs_vdiff.sheet import Panel, draw, picture, shown
 
@@ -136,6 +137,20 @@ def of_presets(bunny: vs.VideoNode, bikes: vs.VideoNode) -> Iterator[tuple[str, 
     yield "all", [labelled(70, {"before": bikes, "diffused, with light trails, motion exaggerated": together})]
 
 
+def of_logos(bikes: vs.VideoNode) -> Iterator[tuple[str, Picture]]:
+    """A logo that is planted, and removed."""
+    street = core.std.CropAbs(bikes, 320, 136)
+    x, y, w, h = box = (20, 14, 84, 36)
+    shape = logo.opacity(street, box)
+    planted = logo.plant(street, shape)
+    removed = {
+        "a logo": planted,
+        f"delogo={x}:{y}:{w}:{h}": vs_vdiff.delogo(planted, x, y, w, h),
+        "delogo=mask=logo.png": vs_vdiff.delogo(planted, mask=shape),
+    }
+    yield "delogo", [labelled(150, removed)]
+
+
 def main() -> None:
     """Makes the pictures, one file for each name, and a sheet by the command itself."""
     clips, folder = map(Path, sys.argv[1:])
@@ -146,6 +161,7 @@ def main() -> None:
         **dict(of_space(bunny, bikes)),
         **dict(of_time(bikes)),
         **dict(of_presets(bunny, bikes)),
+        **dict(of_logos(bikes)),
         "kernel": [labelled(70, made)],
     }
     for name, rows in pictures.items():

@@ -18,7 +18,7 @@ from support import Frames, Video, frames_of, make_clip, planes_of, random_frame
 from vs_vdiff import catalogue, chain
 from vs_vdiff.commands.filters import filters
 from vs_vdiff.errors import UsageError
-from vs_vdiff.presets import PRESETS
+from vs_vdiff.presets import COMPOSITIONS
 
 Props = dict[str, Any]
 
@@ -39,6 +39,7 @@ UNSTATED = {
     "Shock": {"planes"},
     "Spread": {"planes"},
     "TensorDiffuse": {"sigma", "rho", "planes"},
+    "delogo": {"x", "y", "w", "h", "mask", "grow"},
 }
 REQUIRED = {
     "Extrapolate": {"length"},
@@ -101,6 +102,7 @@ OTHERS: dict[tuple[str, str], tuple[Any, Mapping[str, Any]]] = {
     ("TensorDiffuse", "k"): (9, {}),
     ("TensorDiffuse", "alpha"): (0.1, {"mode": "ced"}),
     ("TensorDiffuse", "steps"): (5, {"time": 20}),
+    ("delogo", "mode"): ("eed", {"x": 20, "y": 9, "w": 12, "h": 16}),
     ("denoise", "strength"): ("strong", {}),
     ("denoise", "radius"): (2, {}),
     ("denoise", "motion"): (0, {}),
@@ -124,12 +126,12 @@ def pairs(defaults: str) -> dict[str, str]:
 
 def all_told() -> dict[str, tuple[str, dict[str, str]]]:
     """What is said of filters and presets."""
-    return told() | {name: (preset.meaning, pairs(preset.defaults)) for name, preset in PRESETS.items()}
+    return told() | {name: (preset.meaning, pairs(preset.defaults)) for name, preset in COMPOSITIONS.items()}
 
 
 def signature_of(name: str) -> str:
     """A filter's signature, or a preset's, as VapourSynth writes it."""
-    return str(PRESETS[name].signature if name in PRESETS else getattr(vs.core.vdiff, name).signature)
+    return str(COMPOSITIONS[name].signature if name in COMPOSITIONS else getattr(vs.core.vdiff, name).signature)
 
 
 def declared(name: str) -> dict[str, list[str]]:
@@ -137,7 +139,7 @@ def declared(name: str) -> dict[str, list[str]]:
     return {each.split(":")[0]: each.split(":")[1:] for each in signature_of(name).rstrip(";").split(";")}
 
 
-every_name = pytest.mark.parametrize("name", sorted(UNSTATED) + sorted(PRESETS))
+every_name = pytest.mark.parametrize("name", sorted({*UNSTATED, *COMPOSITIONS}))
 
 
 # What the plugin says
@@ -146,7 +148,11 @@ every_name = pytest.mark.parametrize("name", sorted(UNSTATED) + sorted(PRESETS))
 def test_every_filter_is_told_of(core: Any) -> None:
     """All functions that return a clip; the rest is the one that tells."""
     returned = {function.name: function.return_signature for function in core.vdiff.functions()}
-    assert {name for name, what in returned.items() if what == "clip:vnode;"} == set(told()) == set(UNSTATED)
+    assert (
+        {name for name, what in returned.items() if what == "clip:vnode;"}
+        == set(told())
+        == set(UNSTATED) - set(COMPOSITIONS)
+    )
     assert set(returned) - set(told()) == {"Filters"}
     assert set(FILTERS) <= set(told())
 
@@ -247,6 +253,7 @@ def test_default(core: Any, clip: vs.VideoNode, name: str, argument: str) -> Non
 def test_all_defaults_together(core: Any, clip: vs.VideoNode, name: str) -> None:
     """As in a chain, whatever case the name is in."""
     needed: dict[str, Any] = {"Extrapolate": {"length": 2}, "Decay": {"halflife": 3}}.get(name, {})
+    needed |= {"x": "0|20", "y": "9|9", "w": "12|12", "h": "3|16"} if name == "delogo" else {}
     needed |= {"dx": "1|2", "dy": "0|-1", "weights": "0.5|0.25"} if name == "Spread" else {}
     left_out = outcome(clip, name, needed)
     assert outcome(clip, name if name in CLIPS else name.upper(), needed | all_told()[name][1]) == left_out
@@ -256,9 +263,9 @@ def test_all_defaults_together(core: Any, clip: vs.VideoNode, name: str) -> None
 
 
 def test_entries(core: Any) -> None:
-    """The plugin's filters in its order, then the presets; each with the arguments of its signature."""
+    """The plugin's filters in its order, then the presets and delogo; each with the arguments of its signature."""
     entries = [*catalogue.entries()]
-    assert [each.name for each in entries] == [*told(), *PRESETS]
+    assert [each.name for each in entries] == [*told(), *COMPOSITIONS]
     for each in entries:
         meaning, defaults = all_told()[each.name]
         assert each.meaning == meaning

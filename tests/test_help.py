@@ -52,7 +52,8 @@ def test_help(tmp_path: Path, clips: Path, name: str) -> None:
         ):
             assert re.search(rf"(?<![\w-]){re.escape(option)}(?![\w-])", text), option
     if not name:
-        assert re.findall(r"^  (\w+)  +\S", text, re.MULTILINE) == ["run", "compare", "keyframes", "filters", "doctor"]
+        listed = re.findall(r"^  (\w+)  +\S", text, re.MULTILINE)
+        assert listed == ["run", "delogo", "compare", "keyframes", "filters", "doctor"]
     shutil.copy(clips / "carphone_pristine.mp4", tmp_path / "in.mp4")
     commands = examples(text)
     assert commands
@@ -188,6 +189,8 @@ def test_presets_are_completed(tmp_path: Path, shell: str) -> None:
         (["vdiff", "filters", "Dec"], ["Decay"]),
         (["vdiff", "filters", "Decay", "di"], ["DiffBlend", "Diffuse", "Diffuse3D", "Dilate"]),
         (["vdiff", "keyframes", "--format", "q"], ["qpfile"]),
+        (["vdiff", "del"], ["delogo"]),
+        (["vdiff", "delogo", "--mode", "b"], ["biharmonic"]),
         (["vdiff", "compare", "--cur"], ["--curve"]),
     ],
     ids=lambda words: words[-1],

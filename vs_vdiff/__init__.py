@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from vs_vdiff.denoising import MotionError, denoise
     from vs_vdiff.kernels import Kernel, KernelError, diffuse, kernel
     from vs_vdiff.key_frames import format_keyframes, keyframes, write_keyframes
+    from vs_vdiff.logos import delogo
     from vs_vdiff.plugin import PluginNotFoundError, load
     from vs_vdiff.presets import deband, dream, motion, trails
     from vs_vdiff.typed import core
@@ -25,6 +26,7 @@ __all__ = [
     "__version__",
     "core",
     "deband",
+    "delogo",
     "denoise",
     "diffuse",
     "dream",
@@ -43,6 +45,7 @@ MODULES = {
     "denoising": ("MotionError", "denoise"),
     "kernels": ("Kernel", "KernelError", "diffuse", "kernel"),
     "key_frames": ("format_keyframes", "keyframes", "write_keyframes"),
+    "logos": ("delogo",),
     "plugin": ("PluginNotFoundError", "load"),
     "presets": ("deband", "dream", "motion", "trails"),
     "typed": ("core",),

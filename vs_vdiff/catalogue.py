@@ -1,11 +1,11 @@
-"""What there is: the plugin's filters, as the plugin itself tells of them, and the presets."""
+"""What there is: the plugin's filters, as the plugin itself tells of them, and what is made of them."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import vapoursynth as vs
 
-from vs_vdiff.presets import PRESETS, Preset
+from vs_vdiff.presets import COMPOSITIONS, Composition
 
 __all__ = ["Argument", "Entry", "entries"]
 
@@ -46,15 +46,15 @@ class Entry:
 
 
 def entries() -> Iterator[Entry]:
-    """Tell of all filters of `core.vdiff`, then of all presets."""
+    """Tell of all filters of `core.vdiff`, then of those that are made of them."""
     told: dict[str, tuple[str, str]] = vs.core.vdiff.Filters()
     for name, (meaning, defaults) in told.items():
         yield entry(getattr(vs.core.vdiff, name), meaning, defaults)
-    for preset in PRESETS.values():
-        yield entry(preset, preset.meaning, preset.defaults)
+    for each in COMPOSITIONS.values():
+        yield entry(each, each.meaning, each.defaults)
 
 
-def entry(function: vs.Function | Preset, meaning: str, defaults: str) -> Entry:
+def entry(function: vs.Function | Composition, meaning: str, defaults: str) -> Entry:
     """Put together what a signature and a line of defaults, as in a chain of filters, say."""
     values = dict(default.split("=") for default in defaults.split(":") if default)
     arguments = []

@@ -1,8 +1,8 @@
 """FFmpeg's filter syntax, applied to the filters of VapourSynth.
 
 `diffuse=time=4:k=6|3,decay=mode=max:halflife=5` names filters of `core.vdiff`, `std.Transpose` one of another plugin,
-and `denoise=strong` a preset. What a filter takes is read from its signature, so that a new filter works here without a
-line of code.
+`denoise=strong` a preset, and `delogo=x=20:y=16:w=120:h=40` is as in FFmpeg. What a filter takes is read from its
+signature, so that a new filter works here without a line of code.
 """
 
 import re
@@ -15,7 +15,7 @@ import vapoursynth as vs
 
 from vs_vdiff.denoising import MotionError
 from vs_vdiff.errors import CommandError, UsageError, one_line
-from vs_vdiff.presets import PRESETS, Preset
+from vs_vdiff.presets import COMPOSITIONS, PRESETS, Composition
 
 __all__ = ["Filter", "apply", "check", "parse", "parse_preset"]
 
@@ -28,7 +28,7 @@ LONGEST_LISTING = 12  # of names in a message that is to be one clear line
 class Filter:
     """A filter and its arguments, checked against its signature."""
 
-    function: vs.Function | Preset
+    function: vs.Function | Composition
     arguments: dict[str, Value | list[Value]]
     option: str
     """Where on the command line it stands."""
@@ -61,7 +61,7 @@ def check(filters: Iterable[Filter]) -> None:
     """
     blank = vs.core.std.BlankClip(width=64, height=64, format=vs.YUV420P8, length=1)
     for each in filters:
-        if isinstance(each.function, Preset):
+        if each.function in PRESETS.values():
             each(blank)
 
 
@@ -102,7 +102,7 @@ def errors_of(option: str) -> Iterator[None]:
         raise UsageError(f"{option}: {error}") from error
 
 
-def parse_chain(text: str, find: Callable[[str], vs.Function | Preset], option: str) -> list[Filter]:
+def parse_chain(text: str, find: Callable[[str], vs.Function | Composition], option: str) -> list[Filter]:
     filters = []
     rest = text
     while True:
@@ -149,18 +149,18 @@ def token(text: str, stops: str) -> tuple[str, str]:
     return result[:protected] + result[protected:].rstrip(), text[position:]
 
 
-def find_preset(name: str) -> Preset:
+def find_preset(name: str) -> Composition:
     """Look up a preset."""
     if preset := PRESETS.get(name.lower()):
         return preset
     raise UsageError(f'there is no preset "{name}"{suggestion(name, PRESETS)}{listing(PRESETS)}')
 
 
-def find_function(name: str) -> vs.Function | Preset:
-    """Look up `Name` of `core.vdiff`, a preset, or `namespace.Name`."""
+def find_function(name: str) -> vs.Function | Composition:
+    """Look up `Name` of `core.vdiff`, a preset or `delogo`, or `namespace.Name`."""
     namespace, _, wanted = name.lower().rpartition(".")
-    if not namespace and wanted in PRESETS:
-        return PRESETS[wanted]
+    if not namespace and wanted in COMPOSITIONS:
+        return COMPOSITIONS[wanted]
     namespace = namespace or "vdiff"
     plugins = {plugin.namespace.lower(): plugin for plugin in vs.core.plugins()}
     if namespace not in plugins:
@@ -169,7 +169,7 @@ def find_function(name: str) -> vs.Function | Preset:
     functions = {function.name.lower(): function for function in plugins[namespace].functions()}
     if wanted not in functions:
         filters = [each for each, function in functions.items() if not obstacle(function)]
-        names = [*filters, *PRESETS] if namespace == "vdiff" else [f"{namespace}.{each}" for each in filters]
+        names = [*filters, *COMPOSITIONS] if namespace == "vdiff" else [f"{namespace}.{each}" for each in filters]
         where = '; "vdiff filters" lists them' if namespace == "vdiff" else listing(names)
         raise UsageError(f'there is no filter "{name}"{suggestion(name, names)}{where}')
     if why := obstacle(functions[wanted]):
@@ -177,7 +177,7 @@ def find_function(name: str) -> vs.Function | Preset:
     return functions[wanted]
 
 
-def obstacle(function: vs.Function | Preset) -> str:
+def obstacle(function: vs.Function | Composition) -> str:
     """Tell why a function cannot stand in a chain; empty if it can: a chain hands on one clip."""
     kinds = [kind for _, kind, *flags in declarations(function) if "opt" not in flags]
     if kinds.count("vnode") + 2 * kinds.count("vnode[]") > 1:
@@ -186,7 +186,7 @@ def obstacle(function: vs.Function | Preset) -> str:
     return "" if first and first[0][1] == "vnode" and "opt" not in first[0] else "takes no clip of a chain"
 
 
-def declarations(function: vs.Function | Preset) -> list[list[str]]:
+def declarations(function: vs.Function | Composition) -> list[list[str]]:
     """Give name, type and flags of each argument in a signature such as `clip:vnode;k:float[]:opt;`.
 
     A signature may end in a bare `any`: arguments of any name. Without a type to read, a chain cannot give them.
@@ -194,12 +194,12 @@ def declarations(function: vs.Function | Preset) -> list[list[str]]:
     return [declaration.split(":") for declaration in function.signature.split(";") if ":" in declaration]
 
 
-def parameters(function: vs.Function | Preset) -> dict[str, str]:
+def parameters(function: vs.Function | Composition) -> dict[str, str]:
     """Give the types of a filter's arguments by their names, without the clip."""
     return {name: kind for name, kind, *_ in declarations(function)[1:]}
 
 
-def parse_arguments(function: vs.Function | Preset, text: str) -> dict[str, Value | list[Value]]:
+def parse_arguments(function: vs.Function | Composition, text: str) -> dict[str, Value | list[Value]]:
     """Read `value:value:name=value` for a filter."""
     kinds = parameters(function)
     positional = iter([name for name, kind in kinds.items() if kind.removesuffix("[]") not in NODES])

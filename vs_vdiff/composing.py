@@ -1,16 +1,18 @@
 """What the ready-made filters (`denoise`, `trails`, ...) share: how strong they are, and where scenes end."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 import vapoursynth as vs
 
 from vs_vdiff import plugin
 
-__all__ = ["STRENGTHS", "Strength", "factor", "within_scenes"]
+__all__ = ["STRENGTHS", "Integers", "Strength", "factor", "within_scenes"]
 
 type Strength = Literal["light", "medium", "strong"] | float
 """How strong: by name, or as a number, of which 1 is `medium`."""
+type Integers = int | Sequence[int]
+"""One number or several."""
 
 STRENGTHS = {"light": 0.5, "medium": 1.0, "strong": 1.5}
 LEAST, MOST = 0.01, 100.0

@@ -1,7 +1,7 @@
 """Ready-made filters for people who do not know PDEs: compositions of ours with one knob, how strong.
 
-Each keeps the format, size, length and properties of the clip. `PRESETS` has them under the names that a chain of
-filters (`--vf`) and `--preset` give.
+Each keeps the format, size, length and properties of the clip. `PRESETS` has them under the names that `--preset`
+gives, `COMPOSITIONS` under those that a chain of filters (`--vf`) gives, and `delogo`, which has to be told where.
 """
 
 import inspect
@@ -13,10 +13,11 @@ from typing import Any
 import vapoursynth as vs
 
 from vs_vdiff import plugin
-from vs_vdiff.composing import Strength, factor, within_scenes
+from vs_vdiff.composing import Integers, Strength, factor, within_scenes
 from vs_vdiff.denoising import denoise
+from vs_vdiff.logos import delogo
 
-__all__ = ["PRESETS", "Preset", "deband", "denoise", "dream", "motion", "trails"]
+__all__ = ["COMPOSITIONS", "PRESETS", "Composition", "deband", "denoise", "dream", "motion", "trails"]
 
 
 def trails(clip: vs.VideoNode, strength: Strength = "medium") -> vs.VideoNode:
@@ -119,7 +120,7 @@ def motion(clip: vs.VideoNode, strength: Strength = "medium") -> vs.VideoNode:
 
 
 @dataclass(frozen=True)
-class Preset:
+class Composition:
     """A ready-made filter in the shape of a plugin's: with a name and a signature, and called with a clip."""
 
     call: Callable[..., vs.VideoNode]
@@ -146,16 +147,17 @@ class Preset:
     @property
     def signature(self) -> str:
         """The signature as VapourSynth writes it. A strength is text: its name, or a number."""
-        kinds = {float: "float", int: "int", bool: "int"}
+        kinds = {float: "float", int: "int", int | None: "int", bool: "int", Integers: "int[]"}
         return "clip:vnode;" + "".join(
             f"{each.name}:{kinds.get(each.annotation, 'data')}:opt;" for each in self.options
         )
 
     @property
     def defaults(self) -> str:
-        """What its arguments are by default, as in a chain of filters."""
-        values = ((each.name, each.default) for each in self.options)
+        """What its arguments are by default, if that is one value, as in a chain of filters."""
+        values = ((each.name, each.default) for each in self.options if each.default not in (None, ()))
         return ":".join(f"{name}={int(value) if isinstance(value, bool) else value}" for name, value in values)
 
 
-PRESETS = {preset.name: preset for preset in map(Preset, (denoise, trails, deband, dream, motion))}
+PRESETS = {preset.name: preset for preset in map(Composition, (denoise, trails, deband, dream, motion))}
+COMPOSITIONS = PRESETS | {delogo.__name__: Composition(delogo)}

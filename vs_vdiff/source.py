@@ -21,7 +21,7 @@ import vapoursynth as vs
 from vs_vdiff import ffmpeg, interrupt
 from vs_vdiff.errors import CommandError, one_line
 
-__all__ = ["Source", "open_source"]
+__all__ = ["Source", "check_file", "open_source"]
 
 UNKNOWN_TIME = -(2**63)  # FFmpeg's AV_NOPTS_VALUE
 TEXT_CODECS = {"ansi", "bintext", "idf", "xbin"}  # FFmpeg plays text files as the films of old terminals
@@ -68,6 +68,20 @@ def open_source(path: Path, status: Report) -> Source:
     Raises:
         CommandError: It cannot be opened; the message says why.
     """
+    check_file(path)
+    try:
+        str(path.resolve()).encode()
+    except UnicodeEncodeError as error:
+        raise CommandError(f"{path}: VapourSynth opens only what has a name in UTF-8: rename it") from error
+    return run_script(path) if path.suffix.lower() == ".vpy" else open_video(path.resolve(), str(path), status)
+
+
+def check_file(path: Path) -> None:
+    """See that there is a file that holds something.
+
+    Raises:
+        CommandError: There is none; the message says what is there instead.
+    """
     try:
         mode = path.stat().st_mode
         if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):  # to open a pipe would be to wait for its other end
@@ -77,11 +91,6 @@ def open_source(path: Path, status: Report) -> Source:
                 raise CommandError(f"{path}: the file is empty")
     except OSError as error:
         raise CommandError(f"{path}: {error.strerror}") from error
-    try:
-        str(path.resolve()).encode()
-    except UnicodeEncodeError as error:
-        raise CommandError(f"{path}: VapourSynth opens only what has a name in UTF-8: rename it") from error
-    return run_script(path) if path.suffix.lower() == ".vpy" else open_video(path.resolve(), str(path), status)
 
 
 def open_video(path: Path, name: str, status: Report) -> Source:

@@ -12,6 +12,7 @@ __all__ = ["vdiff"]
 
 COMMANDS = {
     "run": "Filter a video or a script, and encode it with FFmpeg.",
+    "delogo": "Remove logos, by boxes or a picture that shows where they are.",
     "compare": "Show a frame before and after filters, and their difference.",
     "keyframes": "Find the frames that start a scene, and tell an encoder of them.",
     "filters": "List the filters and presets, with their arguments.",

@@ -33,7 +33,7 @@ Examples:
 @click.argument("names", metavar="[NAME]...", nargs=-1, shell_complete=complete_name)
 @click.pass_obj
 def filters(encoder: list[str], names: tuple[str, ...]) -> None:
-    """List the filters of core.vdiff and the presets, or those with the NAMEs given.
+    """List the filters of core.vdiff, the presets and delogo, or those with the NAMEs given.
 
     For each: what it does, its arguments with their types, and what they are if they are left out ("…": see README). In
     a chain (--vf) write the name in any case, and the arguments as in diffuse=time=4:k=6.

@@ -1,17 +1,15 @@
 """`vdiff run`: filter a video and encode it."""
 
-import shlex
+from functools import partial
 from pathlib import Path
 
 import click
-import vapoursynth as vs
 
-from vs_vdiff import chain, ffmpeg, plugin
+from vs_vdiff import chain, plugin
+from vs_vdiff.commands.encoding import filter_and_encode, target_argument
 from vs_vdiff.commands.filtering import preset_option, read_chains
 from vs_vdiff.commands.options import overwrite_option, quiet_option, source_argument
-from vs_vdiff.encode import carries_audio, check_arguments, check_output, encode
-from vs_vdiff.progress import make_reporter
-from vs_vdiff.source import open_source
+from vs_vdiff.encode import check_output
 
 __all__ = ["run"]
 
@@ -27,7 +25,7 @@ Examples:
   vdiff run in.mp4 out.mp4 -y --vf "diffuse=time=4:k=6,decay=mode=max:halflife=5\"""",
 )
 @source_argument
-@click.argument("target", metavar="OUTPUT", type=click.Path(path_type=Path))
+@target_argument
 @preset_option
 @click.option(
     "--vf", metavar="CHAIN", default="", help="Filters in FFmpeg's syntax, as in 'diffuse=time=4:k=6,decay=halflife=5'."
@@ -51,23 +49,4 @@ def run(
     output = check_output(target, source, overwrite)
     plugin.load()
     (filters,) = read_chains(preset, [vf])
-    ffmpeg.find()
-    check_arguments(encoder)
-    with make_reporter(quiet) as reporter:
-        opened = open_source(source, reporter.status)
-        for note in [*opened.left_out, *opened.notes]:
-            reporter.note(f"{shlex.quote(str(source))}: {note}")
-        clip = chain.apply(filters, opened.clip)
-        if carries_audio(opened, encoder) and (change := change_of_length(opened.clip, clip)):
-            reporter.note(f"the chain changes the length {change}: the sound stays as it is, out of sync")
-        encode(opened.with_clip(clip), output, encoder, reporter)
-
-
-def change_of_length(before: vs.VideoNode, after: vs.VideoNode) -> str:
-    """Tell how a chain changes the length, if by a frame or more; less comes from choosing every n-th frame."""
-    if not before.fps or not after.fps:
-        return ""
-    old, new = before.num_frames / before.fps, after.num_frames / after.fps
-    if abs(new - old) < max(1 / before.fps, 1 / after.fps):
-        return ""
-    return f"from {float(old):.6g} to {float(new):.6g} s"
+    filter_and_encode(source, output, partial(chain.apply, filters), encoder, quiet)
