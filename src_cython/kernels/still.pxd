@@ -15,7 +15,7 @@ from libc.stdint cimport uint8_t
 from libc.string cimport memcpy, memset
 
 from common.arena cimport reserve
-from common.c cimport crow, fabsf, row
+from common.c cimport crow, fabsf, minf, row
 from common.pixels cimport View, load_bytes, load_part
 from kernels.multigrid cimport Grid, grid_floats, level_floats, row_pitch, take
 from kernels.poisson cimport (
@@ -38,12 +38,13 @@ cdef struct Neighbour:     # another frame
 
 cdef inline void offer_row(row value, row frames, crow u, crow covered, float distance, int n) noexcept nogil:
     """Takes what a frame has, where nearer ones had nothing."""
-    cdef bint take
+    cdef float taken, theirs
     cdef int x
     for x in range(n):  # hot
-        take = (frames[x] == 0) & (covered[x] == 0)
-        value[x] = u[x] if take else value[x]
-        frames[x] = distance if take else frames[x]
+        taken = frames[x] + covered[x]
+        theirs = u[x]
+        value[x] += theirs if taken == 0 else 0
+        frames[x] += distance * (<float>1 - minf(taken, 1))
 
 
 cdef inline void dissolve_row(row value, crow before, crow b, crow after, crow a, int n) noexcept nogil:
@@ -59,16 +60,17 @@ cdef inline void evidence_row(
         row change, row weight, crow u, crow covered, crow value, crow before, crow b, crow after, crow a,
         int n) noexcept nogil:
     """The change of pixels that tell one, and 1; else 0 and 0."""
-    cdef float known, masked
-    cdef bint one, two
+    cdef float known, masked, far, pair
     cdef int x
     for x in range(n):  # hot
         known = fabsf(u[x] - value[x])
         masked = fabsf(after[x] - before[x])
-        one = (covered[x] == 0) & (a[x] + b[x] > 0)
-        two = (covered[x] != 0) & (a[x] > 0) & (b[x] > 0)
-        change[x] = known if one else masked if two else 0
-        weight[x] = 1 if one | two else 0
+        far = a[x] + b[x]
+        pair = minf(a[x], b[x])
+        known = masked if covered[x] != 0 else known
+        far = pair if covered[x] != 0 else far
+        change[x] = known if far > 0 else 0
+        weight[x] = minf(far, 1)
 
 
 cdef inline void add_row(row sums, crow a, int n) noexcept nogil:

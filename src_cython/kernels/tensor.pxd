@@ -271,10 +271,13 @@ cdef inline void weights_row(
             tie_border(w.across, w.falling, w.rising, w.downward, x)
 
 
-cdef inline void hold_row(row u, crow before, crow moves, int n) noexcept nogil:
+cdef inline void hold_row(row out, crow moved, crow before, crow moves, int n) noexcept nogil:
+    cdef float new, old
     cdef int x
     for x in range(n):  # hot
-        u[x] = u[x] if moves[x] != 0 else before[x]
+        new = moved[x]
+        old = before[x]
+        out[x] = new if moves[x] != 0 else old
 
 
 cdef inline void run_cycle(
@@ -288,6 +291,7 @@ cdef inline void run_cycle(
     cdef float *u = rows + GHOST
     cdef float *last = u + 3 * length * pitch
     cdef float *halves = last + pitch
+    cdef float *moved = halves + 4 * pitch     # once the weights are computed, free
     cdef float *across = halves + 5 * pitch
     cdef float *downward = across + slots * pitch
     cdef float *falling = downward + slots * pitch
@@ -332,11 +336,11 @@ cdef inline void run_cycle(
             above = (y % slots) * pitch
             below = ((y + 1) % slots) * pitch
             flow_row(
-                out, prev, level + (max(y - 1, 0) % 3) * pitch, mid, level + (min(y + 1, height - 1) % 3) * pitch,
+                out if moves == NULL else moved, prev, level + (max(y - 1, 0) % 3) * pitch, mid, level + (min(y + 1, height - 1) % 3) * pitch,
                 across + (y % slots) * pitch, downward + above, downward + below, falling + above, falling + below,
                 rising + above, rising + below, width, alpha)
             if moves != NULL:
-                hold_row(out, mid, moves + y * row_floats(width), width)
+                hold_row(out, moved, mid, moves + y * row_floats(width), width)
             set_ghosts(out, width)
         y = front - length
         if y >= 0:
