@@ -53,7 +53,8 @@ def between(first: Real, last: Real, length: int, c: Real | None = None) -> Real
     """All pictures between, on the scale of the given ones; by conjugate gradients on all times at once.
 
     Args:
-        first: The picture at time 0, on the 8-bit scale, as `last`, that at time `length`.
+        first: The picture at time 0, on the 8-bit scale.
+        last: That at time `length`.
         length: T.
         c: Conductances of pixels; by default those that the pictures have.
 
