@@ -33,6 +33,7 @@ UNSTATED = {
     "Erode": {"planes"},
     "Extrapolate": {"planes"},
     "Inpaint": {"planes"},
+    "Interpolate": set(),
     "Kernel": {"params", "format", "planes"},
     "SceneDetect": {"threshold"},
     "PoissonBlend": {"planes"},
@@ -44,6 +45,7 @@ UNSTATED = {
 REQUIRED = {
     "Extrapolate": {"length"},
     "Inpaint": {"clip", "mask"},
+    "Interpolate": {"factor"},
     "Kernel": {"clips", "kernel"},
     "PoissonBlend": {"clip", "overlay", "mask"},
     "Spread": {"dx", "dy", "weights"},
@@ -121,7 +123,7 @@ def told() -> dict[str, tuple[str, dict[str, str]]]:
 
 def pairs(defaults: str) -> dict[str, str]:
     """Read `name=value:name=value`."""
-    return dict(each.split("=") for each in defaults.split(":"))
+    return dict(each.split("=") for each in defaults.split(":") if each)
 
 
 def all_told() -> dict[str, tuple[str, dict[str, str]]]:
@@ -252,9 +254,14 @@ def test_default(core: Any, clip: vs.VideoNode, name: str, argument: str) -> Non
 @every_name
 def test_all_defaults_together(core: Any, clip: vs.VideoNode, name: str) -> None:
     """As in a chain, whatever case the name is in."""
-    needed: dict[str, Any] = {"Extrapolate": {"length": 2}, "Decay": {"halflife": 3}}.get(name, {})
-    needed |= {"x": "0|20", "y": "9|9", "w": "12|12", "h": "3|16"} if name == "delogo" else {}
-    needed |= {"dx": "1|2", "dy": "0|-1", "weights": "0.5|0.25"} if name == "Spread" else {}
+    needs: dict[str, dict[str, Any]] = {
+        "Decay": {"halflife": 3},
+        "Extrapolate": {"length": 2},
+        "Interpolate": {"factor": 3},
+        "Spread": {"dx": "1|2", "dy": "0|-1", "weights": "0.5|0.25"},
+        "delogo": {"x": "0|20", "y": "9|9", "w": "12|12", "h": "3|16"},
+    }
+    needed = needs.get(name, {})
     left_out = outcome(clip, name, needed)
     assert outcome(clip, name if name in CLIPS else name.upper(), needed | all_told()[name][1]) == left_out
 
