@@ -32,6 +32,7 @@ UNSTATED = {
     "Dilate": {"planes"},
     "Erode": {"planes"},
     "Extrapolate": {"planes"},
+    "Inpaint": {"planes"},
     "Kernel": {"params", "format", "planes"},
     "SceneDetect": {"threshold"},
     "PoissonBlend": {"planes"},
@@ -41,6 +42,7 @@ UNSTATED = {
 }
 REQUIRED = {
     "Extrapolate": {"length"},
+    "Inpaint": {"clip", "mask"},
     "Kernel": {"clips", "kernel"},
     "PoissonBlend": {"clip", "overlay", "mask"},
     "Spread": {"dx", "dy", "weights"},
@@ -79,6 +81,11 @@ OTHERS: dict[tuple[str, str], tuple[Any, Mapping[str, Any]]] = {
     ("Erode", "radius"): (2, {}),
     ("Erode", "shape"): ("disc", {"radius": 3}),
     ("Extrapolate", "alpha"): (0.8, {"length": 2}),
+    ("Inpaint", "mode"): ("biharmonic", {}),
+    ("Inpaint", "k"): (20, {"mode": "eed"}),
+    ("Inpaint", "sigma"): (2, {"mode": "eed"}),
+    ("Inpaint", "temporal"): (1, {"k": 255}),
+    ("Inpaint", "tol"): (50, {}),
     ("Kernel", "lags"): (1, {}),
     ("Kernel", "scenechange"): (0, {"lags": 1}),
     ("SceneDetect", "metric"): ("mad", {}),
@@ -200,7 +207,15 @@ def clip() -> vs.VideoNode:
     return made
 
 
+def now_and_then(clip: vs.VideoNode) -> vs.VideoNode:
+    """A mask with holes in every second frame."""
+    holes = Holes()(clip)
+    mask: vs.VideoNode = vs.core.std.Loop(holes + vs.core.std.BlankClip(holes, color=0))[: clip.num_frames]
+    return mask
+
+
 CLIPS: dict[str, Callable[[vs.VideoNode], dict[str, Any]]] = {
+    "Inpaint": lambda clip: {"clip": clip, "mask": now_and_then(clip)},
     "Kernel": lambda clip: {
         "clips": [clip] * 3,
         "kernel": Compile(lighten, sources=3, params=2)(clip),
