@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
 from itertools import product
@@ -24,8 +25,11 @@ from typing import Any
 import numpy as np
 import vapoursynth as vs
 from numpy.typing import NDArray
+from scipy.sparse import csc_matrix, diags_array
+from scipy.sparse.linalg import cg, spsolve
 
 import bench_encoding
+import bench_inpaint
 import bench_interpolation
 import bench_quality
 import vs_vdiff
@@ -137,6 +141,51 @@ class Scaling:
         del frames
 
 
+@dataclass(frozen=True)
+class Growth:
+    """Lines on Inpaint: CPU time of a frame, less that of a frame without holes, over the number of masked pixels.
+
+    Attributes:
+        name: What it is asked for by.
+        masks: Masks of about so many pixels, by the name of the line, and the mode.
+    """
+
+    name: str
+    masks: dict[str, tuple[Callable[[int], Clip], str]]
+
+    def lines(self, rounds: int) -> Iterator[str]:
+        """Measures and reports."""
+        yield f"{self.name}: CPU time of a frame and of a masked pixel, GRAY8"
+        yield f"{'':22}" + "".join(f"{n:,} px".rjust(20) for n in MASKED)
+        for name, (mask, mode) in self.masks.items():
+            yield f"{name:22}" + self.line(mask, mode, rounds)
+
+    @staticmethod
+    def line(mask: Callable[[int], Clip], mode: str, rounds: int) -> str:
+        """The figures of one kind of mask."""
+
+        def prepared(pixels: int) -> tuple[int, Measurement]:
+            holes = mask(pixels)
+            count = int(np.count_nonzero(np.asarray(holes.get_frame(0)[0])))
+            length = max(1, min(20, 300_000 // max(count, 1)))
+
+            def milliseconds() -> float:
+                clip = filtered(lambda clip: core.vdiff.Inpaint(clip, holes, mode=mode), source(vs.GRAY8, length))
+                start = time.process_time()
+                for _ in clip.frames(close=True):
+                    pass
+                return 1e3 * (time.process_time() - start) / length
+
+            return count, milliseconds
+
+        counts, measurements = zip(*map(prepared, (0, *MASKED)), strict=True)
+        measured = [[measure() for measure in measurements] for _ in range(min(rounds, 3))]
+        idle, *times = (min(column) for column in zip(*measured, strict=True))
+        cells = (f"{t - idle:.1f} ms, {1e6 * (t - idle) / n:.0f} ns" for t, n in zip(times, counts[1:], strict=True))
+        return "".join(cell.rjust(20) for cell in cells)
+
+
+MASKED = (10_000, 30_000, 100_000, 300_000, 1_000_000)
 SIZES = ((854, 480), (1280, 720), (1920, 1080), (3840, 2160), (7680, 4320))
 
 
@@ -281,7 +330,7 @@ def opencv_blur(sigma: float) -> Measurement:
 
 
 LOGO = (200, 100)
-"""Width and height of what PoissonBlend composes."""
+"""Width and height of what PoissonBlend composes and Inpaint fills."""
 
 
 def logo() -> Clip:
@@ -301,6 +350,83 @@ def opencv_clone() -> Measurement:
     middle = (300 + LOGO[0] // 2, 100 + LOGO[1] // 2)
     pairs = list(zip(frames, frames[1:] + frames[:1], strict=True))
     return array_rate(lambda pair: cv2.seamlessClone(pair[1], pair[0], mask, middle, cv2.NORMAL_CLONE), pairs)
+
+
+AROUND = 8
+"""Pixels around a logo that other programs see of a frame; more would cost them time."""
+
+
+def logo_planes() -> list[tuple[Picture, Picture]]:
+    """What surrounds the logo in each plane of 4:2:0 frames, and the mask there."""
+    pairs = []
+    for frame in source(vs.YUV420P8, FRAMES).frames(close=True):
+        for plane, shift in zip(frame, (0, 1, 1), strict=True):
+            left, top, width, height = (each >> shift for each in (300, 100, *LOGO))
+            rows, columns = slice(top - AROUND, top + height + AROUND), slice(left - AROUND, left + width + AROUND)
+            mask = np.zeros((height + 2 * AROUND, width + 2 * AROUND), np.uint8)
+            mask[AROUND:-AROUND, AROUND:-AROUND] = 1
+            pairs.append((np.array(plane)[rows, columns], mask))
+    return pairs
+
+
+def opencv_inpaint(method: str) -> Measurement:
+    """The three planes of frames, on as many threads of Python as we take: it has none of its own."""
+    cv2, planes = opencv(), logo_planes()
+
+    def fill(plane: tuple[Picture, Picture]) -> None:
+        cv2.inpaint(*plane, bench_inpaint.RADIUS, getattr(cv2, method))
+
+    def measure() -> float:
+        start = time.perf_counter()
+        with ThreadPoolExecutor(THREADS) as pool:
+            list(pool.map(fill, planes))
+        return len(planes) / 3 / (time.perf_counter() - start)
+
+    return measure
+
+
+def skimage_inpaint() -> Measurement:
+    """The three planes of one frame, on one thread."""
+    biharmonic, planes = bench_inpaint.biharmonic(), logo_planes()[:3]
+    return array_rate(lambda frame: [biharmonic(plane / 255, mask) for plane, mask in frame], [planes])
+
+
+def scattered(share: float) -> Clip:
+    """A mask of pixels at random."""
+    pixels = np.random.default_rng(2).random((1, HEIGHT, WIDTH)) < share
+    return vs_vdiff.from_numpy(255 * pixels.astype(np.uint8), vs.GRAY8)
+
+
+def scipy_harmonic(solver: str) -> Measurement:
+    """Laplace's equation at the scattered pixels by a sparse solver, with what it takes to write the system down."""
+    mask = np.array(scattered(SCATTERED).get_frame(0)[0]) > 0
+
+    def fill(picture: Picture) -> Picture:
+        number = np.full((HEIGHT + 2, WIDTH + 2), -1)
+        number[1:-1, 1:-1][mask] = range(mask.sum())
+        inside = np.pad(np.ones_like(mask), 1)
+        values = np.pad(picture, 1).astype(np.float64)
+        rows, columns = np.nonzero(number >= 0)
+        links, diagonal, right = [], np.zeros(rows.size), np.zeros(rows.size)
+        for dy, dx in ((0, 1), (0, -1), (1, 0), (-1, 0)):
+            beside = rows + dy, columns + dx
+            masked = number[beside] >= 0
+            diagonal += inside[beside]
+            right += np.where(masked, 0, values[beside])
+            links.append((np.flatnonzero(masked), number[beside][masked]))
+        i, j = (np.concatenate(side) for side in zip(*links, strict=True))
+        matrix = csc_matrix((-np.ones(i.size), (i, j)), (rows.size,) * 2) + diags_array(diagonal, format="csc")
+        if solver == "cg":
+            # Without a preconditioner: no group of masked pixels is large. From the mean, which is near.
+            start = np.full(rows.size, values.mean())
+            found, _ = cg(matrix, right, start, rtol=0, atol=0.25 * math.sqrt(rows.size), maxiter=1000)
+        else:
+            found = spsolve(matrix, right)
+        out = picture.copy()
+        out[mask] = np.clip(np.rint(found), 0, 255)
+        return out
+
+    return array_rate(fill, pictures(vs.GRAY8)[:1])
 
 
 def simpleitk_diffusion() -> Measurement:
@@ -744,12 +870,61 @@ def kernel_rows() -> Iterator[Row]:
     yield Row("Kernel-threads", "one thread; the same kernel on two, YUV420P8", kernel, on_threads(1, kernel))
 
 
+SCATTERED = 0.2
+"""Share of the frame."""
+
+
+def hole(pixels: int) -> Clip:
+    """A mask of one rectangle, of the frame's shape."""
+    height = round(math.sqrt(pixels * HEIGHT / WIDTH))
+    pixels_of = np.zeros((1, HEIGHT, WIDTH), np.uint8)
+    if height:
+        pixels_of[0, 40 : 40 + height, 40 : 40 + pixels // height] = 255
+    return vs_vdiff.from_numpy(pixels_of, vs.GRAY8)
+
+
+def inpaint_rows() -> Iterator[Row | Growth]:
+    """Inpaint beside what fills holes in single pictures."""
+    for mode in ("harmonic", "biharmonic", "eed"):
+        fill = ours(lambda clip, mode=mode: core.vdiff.Inpaint(clip, logo(), mode=mode), lambda: video(120))  # type: ignore[misc]
+        for method in ("TELEA", "NS"):
+            yield Row(
+                f"Inpaint-{mode}-{method}",
+                f"cv2.inpaint, radius {bench_inpaint.RADIUS}, of the logo and {AROUND} pixels around it; "
+                f"{LOGO[0]}x{LOGO[1]}, {mode}, YUV420P8",
+                fill,
+                lambda method=method: opencv_inpaint(f"INPAINT_{method}"),  # type: ignore[misc]
+            )
+        if mode == "biharmonic":
+            yield Row(
+                "Inpaint-biharmonic-skimage",
+                f"skimage.restoration.inpaint_biharmonic of the logo and {AROUND} pixels around it, one thread; "
+                f"{LOGO[0]}x{LOGO[1]}, YUV420P8",
+                fill,
+                skimage_inpaint,
+                rounds=1,
+            )
+    for solver in ("cg", "spsolve"):
+        yield Row(
+            f"Inpaint-scattered-{solver}",
+            f"scipy.sparse.linalg.{solver}, one thread; {100 * SCATTERED:.0f} % of the pixels, harmonic, GRAY8",
+            ours(lambda clip: core.vdiff.Inpaint(clip, scattered(SCATTERED)), lambda: source(vs.GRAY8, 24)),
+            lambda solver=solver: scipy_harmonic(solver),  # type: ignore[misc]
+            rounds=3,
+        )
+    masks: dict[str, tuple[Callable[[int], Clip], str]] = {
+        f"{mode}, one box": (hole, mode) for mode in ("harmonic", "biharmonic", "eed")
+    }
+    masks["harmonic, scattered"] = (lambda pixels: scattered(pixels / (WIDTH * HEIGHT)), "harmonic")
+    yield Growth("Inpaint-growth", masks)
+
+
 def few() -> Clip:
     """Float frames for filters that take long."""
     return source(vs.GRAYS, 24)
 
 
-def rows() -> list[Row | Scaling]:
+def rows() -> list[Row | Scaling | Growth]:
     """All that can be measured. Nothing is prepared before it is."""
     return [
         *diffuse_rows(),
@@ -805,6 +980,7 @@ def rows() -> list[Row | Scaling]:
             ),
             opencv_clone,
         ),
+        *inpaint_rows(),
         Scaling(
             "scaling",
             {
@@ -816,7 +992,7 @@ def rows() -> list[Row | Scaling]:
     ]
 
 
-def selected(names: Sequence[str]) -> list[Row | Scaling]:
+def selected(names: Sequence[str]) -> list[Row | Scaling | Growth]:
     """The rows asked for, by name or by its first parts."""
     everything = rows()
     for name in names:
@@ -830,6 +1006,9 @@ def main() -> None:
     if "--quality" in sys.argv[1:]:
         bench_quality.main([argument for argument in sys.argv[1:] if argument != "--quality"])
         return
+    if "--inpaint" in sys.argv[1:]:
+        bench_inpaint.main([argument for argument in sys.argv[1:] if argument != "--inpaint"])
+        return
     if "--encoding" in sys.argv[1:]:
         bench_encoding.main([argument for argument in sys.argv[1:] if argument != "--encoding"])
         return
@@ -840,6 +1019,7 @@ def main() -> None:
     parser.add_argument("row", nargs="*", help="Diffuse, Diffuse-opencv, fed, Spread, scaling, ... (default: all)")
     parser.add_argument("--rounds", type=int, default=7, help="measurements of each row (default 7)")
     parser.add_argument("--quality", action="store_true", help="denoisers in decibels instead, see --quality --help")
+    parser.add_argument("--inpaint", action="store_true", help="inpainting in decibels, see --inpaint --help")
     parser.add_argument("--interpolation", action="store_true", help="frames left out and put back, in decibels")
     parser.add_argument("--encoding", action="store_true", help="bits that denoising saves, see --encoding --help")
     parser.add_argument("--peak", help=argparse.SUPPRESS)

@@ -44,6 +44,22 @@ def example(name: str, video: Path) -> vs.VideoNode:
     return vs.get_output(0).clip
 
 
+def inpainted(bikes: vs.VideoNode) -> Picture:
+    """A mask of bars, a disc and fine lines on a part of a frame, and what fills it."""
+    street = core.resize.Spline36(core.std.CropAbs(bikes, 320, 200, 240, 60), 640, 400)
+    rows, columns = np.indices((street.height, street.width))
+    mask = np.hypot(rows - 250, columns - 470) < 60
+    mask |= (abs(rows - 120) < 12) & (abs(columns - 200) < 150)
+    for place in (-300, -40, 260, 520):
+        mask |= abs(rows - 0.7 * columns - place + 200) < 2
+    holes = vs_vdiff.from_numpy(255 * mask[None].astype(np.uint8), vs.GRAY8)
+    white = core.std.BlankClip(street, color=[235, 128, 128])
+    spoilt = core.std.MaskedMerge(street, white, core.std.Loop(holes, street.num_frames), first_plane=True)
+    filled = {mode: core.vdiff.Inpaint(spoilt, holes, mode=mode) for mode in ("harmonic", "biharmonic", "eed")}
+    panels = labelled(20, {"masked": spoilt, **{f'Inpaint(mode="{mode}")': clip for mode, clip in filled.items()}})
+    return [panels[:2], panels[2:]]
+
+
 def of_space(bunny: vs.VideoNode, bikes: vs.VideoNode) -> Iterator[tuple[str, Picture]]:
     """Filters of a frame."""
     closer = core.std.CropAbs(bunny, 480, 270, 400, 200)
@@ -87,6 +103,7 @@ def of_space(bunny: vs.VideoNode, bikes: vs.VideoNode) -> Iterator[tuple[str, Pi
         "PoissonBlend(mixed=1)": core.vdiff.PoissonBlend(light, dark, spot[0], mixed=1),
     }
     yield "poissonblend", [labelled(20, blended)]
+    yield "inpaint", inpainted(bikes)
     yield "spread", [labelled(70, {"before": bikes, "the brighter of it and Spread, 40 taps": blown})]
 
 

@@ -84,11 +84,11 @@ OTHERS: dict[tuple[str, str], tuple[Any, Mapping[str, Any]]] = {
     ("Erode", "radius"): (2, {}),
     ("Erode", "shape"): ("disc", {"radius": 3}),
     ("Extrapolate", "alpha"): (0.8, {"length": 2}),
-    ("Inpaint", "mode"): ("eed", {}),
-    ("Inpaint", "k"): (4, {"mode": "eed"}),
+    ("Inpaint", "mode"): ("biharmonic", {}),
+    ("Inpaint", "k"): (20, {"mode": "eed"}),
     ("Inpaint", "sigma"): (2, {"mode": "eed"}),
-    ("Inpaint", "temporal"): (2, {"k": 100}),
-    ("Inpaint", "tol"): (0.01, {}),
+    ("Inpaint", "temporal"): (1, {"k": 255}),
+    ("Inpaint", "tol"): (50, {}),
     ("Kernel", "lags"): (1, {}),
     ("Kernel", "scenechange"): (0, {"lags": 1}),
     ("SceneDetect", "metric"): ("mad", {}),
@@ -215,14 +215,21 @@ def clip() -> vs.VideoNode:
     return made
 
 
+def now_and_then(clip: vs.VideoNode) -> vs.VideoNode:
+    """A mask with holes in every second frame."""
+    holes = Holes()(clip)
+    mask: vs.VideoNode = vs.core.std.Loop(holes + vs.core.std.BlankClip(holes, color=0))[: clip.num_frames]
+    return mask
+
+
 CLIPS: dict[str, Callable[[vs.VideoNode], dict[str, Any]]] = {
+    "Inpaint": lambda clip: {"clip": clip, "mask": now_and_then(clip)},
     "Kernel": lambda clip: {
         "clips": [clip] * 3,
         "kernel": Compile(lighten, sources=3, params=2)(clip),
         "params": [0.9, 0.25],
         "planes": [0],
     },
-    "Inpaint": lambda clip: {"clip": clip, "mask": Holes(moving=True)(clip)},
     "PoissonBlend": lambda clip: {"clip": clip, "overlay": Mirrored()(clip), "mask": Holes()(clip)},
 }
 """What filters of several clips are called with."""

@@ -164,7 +164,9 @@ NEEDED: dict[str, dict[str, Any]] = {
 def test_ranges_are_the_plugin_s(core: Any, name: str) -> None:
     """Both ends are taken, and what is a little beyond is refused."""
     clip = core.std.BlankClip(width=16, height=16, format=vs.GRAY8, length=4)
-    kinds = {part.split(":")[0]: part.split(":")[1] for part in getattr(core.vdiff, name).signature.split(";") if part}
+    parts = [part.split(":") for part in getattr(core.vdiff, name).signature.split(";") if part]
+    kinds = {argument: kind for argument, kind, *_ in parts}
+    clips = {argument: clip for argument, *kind in parts if kind == ["vnode"]}
     for argument, (_, limits) in table(section(name)).items():
         found = re.fullmatch(r"(?:0, )?([−\d.e-]+)…([\d.e]+)", limits)
         if not found or name == "Kernel":  # which needs a compiled kernel for anything
@@ -172,14 +174,15 @@ def test_ranges_are_the_plugin_s(core: Any, name: str) -> None:
         whole = kinds[argument].startswith("int")
         low, high = (float(end.replace("−", "-")) for end in found.groups())
         beyond = 1.0 if whole else 1e-3 * max(abs(low), 1e-3)
-        others = {key: value for key, value in NEEDED.get(name, {}).items() if (key, argument) != ("halflife", "rate")}
+        needed = NEEDED.get(name, {}).items()
+        others = clips | {key: value for key, value in needed if (key, argument) != ("halflife", "rate")}
         for value, good in ((low, True), (high, True), (low - beyond, False), (high + max(beyond, 1e-3 * high), False)):
             given = {**others, argument: int(value) if whole else value}
             if good:
-                getattr(core.vdiff, name)(clip, **given)
+                getattr(core.vdiff, name)(**given)
             else:
                 with pytest.raises(vs.Error, match=f"^{name}: {argument} must be"):
-                    getattr(core.vdiff, name)(clip, **given)
+                    getattr(core.vdiff, name)(**given)
 
 
 def test_presets_are_told_of() -> None:

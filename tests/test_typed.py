@@ -77,6 +77,7 @@ def test_stub_is_the_plugin_s(core: Any, name: str) -> None:
     arguments = stub.args.args[1:]
     given = [None] * (len(arguments) - len(stub.args.defaults)) + [*stub.args.defaults]
     declared = [each.split(":") for each in function.signature.rstrip(";").split(";")]
+    clips = {argument: vs.core.std.BlankClip(length=1) for argument, *kind in declared if kind == ["vnode"]}
     assert [argument.arg for argument in arguments] == [argument for argument, *_ in declared]
     for argument, default, (key, kind, *flags) in zip(arguments, given, declared, strict=True):
         assert argument.annotation is not None
@@ -95,7 +96,7 @@ def test_stub_is_the_plugin_s(core: Any, name: str) -> None:
         if words is not None:
             assert kind == "data"
             with pytest.raises(vs.Error, match=f"{key} must be one of {', '.join(words)}, got"):
-                function(vs.core.std.BlankClip(length=1), **{key: "nonsense"}, **NEEDED.get(name, {}))
+                function(**clips, **{key: "nonsense"}, **NEEDED.get(name, {}))
 
 
 def test_type_checker(tmp_path: Path) -> None:

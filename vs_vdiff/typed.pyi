@@ -119,6 +119,19 @@ class Vdiff:
     ) -> vs.VideoNode:
         """New frames at the end of a clip: its last change goes on."""
 
+    def Inpaint(
+        self,
+        clip: vs.VideoNode,
+        mask: vs.VideoNode,
+        mode: Literal["harmonic", "biharmonic", "eed"] = "harmonic",
+        k: float = 2,
+        sigma: float = 1,
+        temporal: int = 0,
+        tol: float = 0.25,
+        planes: Several[int] | None = None,
+    ) -> vs.VideoNode:
+        """Fills holes: masked pixels are solved for from those around them, and from other frames where nothing moves."""
+
     def Interpolate(
         self,
         clip: vs.VideoNode,
