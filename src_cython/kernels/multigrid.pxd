@@ -20,6 +20,7 @@ cdef enum:
     LANES = 16             # sums are taken in as many parts at every CPU level
     EDGE = 16              # floats before a row, so that it has a neighbour to the left and starts on a cache line
     COARSEST = 8           # steps on the coarsest level
+    FEW = 16               # unknowns that are solved for directly
     ITERATIONS = 100       # of conjugate gradients, at most
 
 
@@ -74,32 +75,41 @@ cdef inline float *take(float **memory, size_t size, size_t pitch) noexcept nogi
     return array + pitch + EDGE
 
 
-cdef inline void lay_grid(Grid *g, int width, int height, float *memory) noexcept nogil:
+cdef inline void lay_equations(Level *v, int width, int height, float **memory) noexcept nogil:
+    cdef size_t size = level_floats(width, height)
+    v.width = width
+    v.height = height
+    v.pitch = row_pitch(width)
+    v.right = take(memory, size, v.pitch)
+    v.down = take(memory, size, v.pitch)
+    v.diagonal = take(memory, size, v.pitch)
+    v.inverse = take(memory, size, v.pitch)
+    v.f = take(memory, size, v.pitch)
+
+
+cdef inline void lay_grid(Grid *g, int width, int height, bint direct, float *memory) noexcept nogil:
+    """With all that `solve` needs or, direct, what `solve_directly` does."""
     cdef size_t pitch = row_pitch(width)
     cdef size_t size = level_floats(width, height)
     cdef Level *v
     g.x = take(&memory, size, pitch)
+    g.count = 1
+    lay_equations(&g.level[0], width, height, &memory)
+    if direct:
+        return
     g.direction = take(&memory, size, pitch)
     g.image = take(&memory, size, pitch)
-    g.count = 0
     while True:
-        v = &g.level[g.count]
-        g.count += 1
-        v.width = width
-        v.height = height
-        v.pitch = pitch = row_pitch(width)
+        v = &g.level[g.count - 1]
         size = level_floats(width, height)
-        v.right = take(&memory, size, pitch)
-        v.down = take(&memory, size, pitch)
-        v.diagonal = take(&memory, size, pitch)
-        v.inverse = take(&memory, size, pitch)
-        v.u = take(&memory, size, pitch)
-        v.other = take(&memory, size, pitch)
-        v.f = take(&memory, size, pitch)
+        v.u = take(&memory, size, v.pitch)
+        v.other = take(&memory, size, v.pitch)
         if width <= 2 and height <= 2:
             return
         width = (width + 1) // 2
         height = (height + 1) // 2
+        lay_equations(&g.level[g.count], width, height, &memory)
+        g.count += 1
 
 
 cdef inline void coarsen_row(
@@ -323,6 +333,46 @@ cdef inline void scale_and_add_row(row out, float factor, crow a, int n) noexcep
     cdef int x
     for x in range(n):  # hot
         out[x] = a[x] + factor * out[x]
+
+
+cdef inline void solve_directly(Grid *g) noexcept nogil:
+    """Of no more than FEW unknowns: by the factors L D L^T of the matrix, whose entries beside the diagonal are links."""
+    cdef Level *v = &g.level[0]
+    cdef double a[FEW][FEW]
+    cdef double b[FEW]
+    cdef size_t where[FEW]
+    cdef size_t i
+    cdef int n = 0
+    cdef int x, y, j, k, m
+    for y in range(v.height):
+        for x in range(v.width):
+            i = y * v.pitch + x
+            if v.inverse[i] != 0:
+                for k in range(n):
+                    a[n][k] = 0
+                if x > 0 and v.right[i - 1] != 0:
+                    a[n][n - 1] = -v.right[i - 1]
+                if y > 0 and v.down[i - v.pitch] != 0:
+                    a[n][<int>g.x[i - v.pitch]] = -v.down[i - v.pitch]
+                a[n][n] = v.diagonal[i]
+                b[n] = v.f[i]
+                where[n] = i
+                g.x[i] = n         # its number, for the pixel below
+                n += 1
+    for j in range(n):
+        for k in range(j):
+            for m in range(k):
+                a[j][k] -= a[j][m] * a[m][k]
+        for k in range(j):
+            # a[j][k] is L D; above the diagonal is L, transposed.
+            a[k][j] = a[j][k] / a[k][k]
+            a[j][j] -= a[j][k] * a[k][j]
+            b[j] -= a[k][j] * b[k]
+    for j in range(n - 1, -1, -1):
+        b[j] /= a[j][j]
+        for k in range(j + 1, n):
+            b[j] -= a[j][k] * b[k]
+        g.x[where[j]] = <float>b[j]
 
 
 cdef inline void solve(Grid *g, float tolerance) noexcept nogil:

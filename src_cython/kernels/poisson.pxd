@@ -13,7 +13,8 @@ from libc.stdint cimport int64_t
 from common.arena cimport reserve
 from common.c cimport fabsf
 from common.pixels cimport View, load_part, sample_bytes, store_row
-from kernels.multigrid cimport Grid, Level, grid_floats, lay_grid, level_floats, row_pitch, solve, take
+from kernels.multigrid cimport (
+    FEW, Grid, Level, grid_floats, lay_grid, level_floats, row_pitch, solve, solve_directly, take)
 from kernels.regions cimport Region, Regions, Run
 
 
@@ -112,9 +113,13 @@ cdef inline const float *solve_box(
         Grid *g, const Region *r, const Run *runs, int width, int height, const float *picture, const Guide *guide,
         float tolerance, float *memory) noexcept nogil:
     """The solution, laid like the picture, 0 at known pixels. memory: grid_floats of the box."""
-    lay_grid(g, r.right - r.left, r.bottom - r.top, memory)
+    cdef bint direct = r.pixels <= FEW
+    lay_grid(g, r.right - r.left, r.bottom - r.top, direct, memory)
     set_region(g, r, runs, width, height, picture, guide)
-    solve(g, tolerance)
+    if direct:
+        solve_directly(g)
+    else:
+        solve(g, tolerance)
     return g.x
 
 
