@@ -13,6 +13,7 @@ cdef extern from * nogil:
     void vdiff_add_diffuse(const vdiff_registry *);
     void vdiff_add_diffuse3d(const vdiff_registry *);
     void vdiff_add_extrapolate(const vdiff_registry *);
+    void vdiff_add_interpolate(const vdiff_registry *);
     void vdiff_add_kernel(const vdiff_registry *);
     void vdiff_add_morphology(const vdiff_registry *);
     void vdiff_add_poissonblend(const vdiff_registry *);
@@ -29,6 +30,7 @@ cdef extern from * nogil:
     void vdiff_add_diffuse(const Registry *registry)
     void vdiff_add_diffuse3d(const Registry *registry)
     void vdiff_add_extrapolate(const Registry *registry)
+    void vdiff_add_interpolate(const Registry *registry)
     void vdiff_add_kernel(const Registry *registry)
     void vdiff_add_morphology(const Registry *registry)
     void vdiff_add_poissonblend(const Registry *registry)
@@ -45,6 +47,7 @@ cdef void add_filters(const Registry *registry) noexcept nogil:
     vdiff_add_diffuse(registry)
     vdiff_add_diffuse3d(registry)
     vdiff_add_extrapolate(registry)
+    vdiff_add_interpolate(registry)
     vdiff_add_kernel(registry)
     vdiff_add_morphology(registry)
     vdiff_add_poissonblend(registry)

@@ -8,16 +8,16 @@ the one before it. So each can be had alone, and no rounding is carried on. Wher
 
 from libc.limits cimport INT_MAX
 from libc.math cimport INFINITY
-from libc.stdint cimport int64_t
 from libc.stdlib cimport calloc, free
 
 from api.vapoursynth cimport (
     VSAPI, VSCore, VSFilterDependency, VSFrame, VSFrameContext, VSMap, VSNode, VSVideoInfo, arAllFramesReady,
-    arInitial, fmParallel, maReplace, rpGeneral)
+    arInitial, fmParallel, rpGeneral)
 from common.args cimport Args, clip_arg, fail, integer, number, read_args, select_planes
 from common.frames cimport lagged_frame, new_output, request_lagged
 from common.pixels cimport PLANES, Pixels
 from common.registry cimport Registry, add_filter
+from common.timing cimport clear_flag, move_time
 from kernels.diffblend cimport Blend, blend_plane, describe_float_blend
 from kernels.extrapolate cimport reach
 
@@ -28,29 +28,6 @@ cdef struct Extrapolate:
     Pixels pixels
     bint process[PLANES]
     double alpha
-
-
-cdef void move_time(VSMap *props, int k, const VSVideoInfo *vi, const VSAPI *api) noexcept nogil:
-    """Advances _AbsoluteTime by k durations of a frame; where they are not known, nor is the time."""
-    cdef int error = 0
-    cdef double time = api.mapGetFloat(props, b"_AbsoluteTime", 0, &error)
-    cdef int64_t num, den
-    if error != 0:
-        return
-    num = api.mapGetInt(props, b"_DurationNum", 0, &error)
-    den = api.mapGetInt(props, b"_DurationDen", 0, &error)
-    if error != 0 or num <= 0 or den <= 0:
-        num = vi.fpsDen
-        den = vi.fpsNum
-    if den > 0:
-        api.mapSetFloat(props, b"_AbsoluteTime", time + <double>k * num / den, maReplace)
-    else:
-        api.mapDeleteKey(props, b"_AbsoluteTime")
-
-
-cdef void clear_flag(VSMap *props, const char *key, const VSAPI *api) noexcept nogil:
-    if api.mapNumElements(props, key) >= 0:
-        api.mapSetInt(props, key, 0, maReplace)
 
 
 cdef const VSFrame *get_frame(
