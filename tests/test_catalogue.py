@@ -33,6 +33,7 @@ UNSTATED = {
     "Erode": {"planes"},
     "Extrapolate": {"planes"},
     "Kernel": {"params", "format", "planes"},
+    "RepairFrames": set(),
     "SceneDetect": {"threshold"},
     "PoissonBlend": {"planes"},
     "Shock": {"planes"},
@@ -81,6 +82,8 @@ OTHERS: dict[tuple[str, str], tuple[Any, Mapping[str, Any]]] = {
     ("Extrapolate", "alpha"): (0.8, {"length": 2}),
     ("Kernel", "lags"): (1, {}),
     ("Kernel", "scenechange"): (0, {"lags": 1}),
+    ("RepairFrames", "threshold"): (1e5, {}),
+    ("RepairFrames", "max_gap"): (1, {}),
     ("SceneDetect", "metric"): ("mad", {}),
     ("SceneDetect", "min_length"): (5, {"metric": "mad", "threshold": 5}),
     ("PoissonBlend", "mixed"): (1, {}),
@@ -214,6 +217,8 @@ CLIPS: dict[str, Callable[[vs.VideoNode], dict[str, Any]]] = {
 
 def outcome(clip: vs.VideoNode, name: str, arguments: Mapping[str, Any]) -> list[tuple[Props, list[bytes]]]:
     """What a filter makes, properties and bytes of each frame; its arguments are read as a chain's are."""
+    if name.lower() == "repairframes":  # two frames of another scene, where there is something to repair
+        clip = clip[:2] + clip[7:] + clip[:4]
     if name in CLIPS:  # no chain can name these, but what they take besides is of the same types
         kinds = {argument: kind for argument, (kind, *_) in declared(name).items()}
         given = {key: chain.convert(name, key, kinds[key], str(value)) for key, value in arguments.items()}

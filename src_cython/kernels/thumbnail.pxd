@@ -1,4 +1,4 @@
-"""Frames as thumbnails, of which it can be told how far two pictures are from each other without noise and small motion.
+"""Frames as thumbnails: how far two pictures are from each other, without noise and small motion.
 
 A thumbnail has 64x32 cells, each the mean of its pixels, on the 8-bit scale. The distance of two is the mean of
 |a - b|, of as many as fit if one of them is shifted.
