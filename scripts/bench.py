@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 
 import bench_encoding
 import bench_quality
+import bench_repair
 import vs_vdiff
 from vs_vdiff import ffmpeg
 
@@ -581,6 +582,17 @@ def scene_rows() -> Iterator[Row]:
         )
 
 
+def repair_rows() -> Iterator[Row]:
+    """RepairFrames on good frames beside the statistics that FillDrops goes by."""
+    against = "std.PlaneStats of two clips, by which FillDrops finds repeats"
+    yield Row(
+        "RepairFrames",
+        f"{against}; good frames, YUV420P8",
+        ours(lambda clip: core.vdiff.RepairFrames(clip), video),
+        ours(lambda clip: core.std.PlaneStats(clip, earlier()), video),
+    )
+
+
 def mean_of(frames: int) -> Callable[[Clip], Clip]:
     """The recursive mean that leaves as much of white noise as the mean of so many frames: (1 - q) / (1 + q) of it."""
     q = (frames - 1) / (frames + 1)
@@ -759,6 +771,7 @@ def rows() -> list[Row | Scaling]:
         ),
         *kernel_rows(),
         *scene_rows(),
+        *repair_rows(),
         *spread_rows(),
         *dilate_rows(),
         Row(
@@ -800,11 +813,15 @@ def main() -> None:
     if "--encoding" in sys.argv[1:]:
         bench_encoding.main([argument for argument in sys.argv[1:] if argument != "--encoding"])
         return
+    if "--repair" in sys.argv[1:]:
+        bench_repair.main([argument for argument in sys.argv[1:] if argument != "--repair"])
+        return
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("row", nargs="*", help="Diffuse, Diffuse-opencv, fed, Spread, scaling, ... (default: all)")
     parser.add_argument("--rounds", type=int, default=7, help="measurements of each row (default 7)")
     parser.add_argument("--quality", action="store_true", help="denoisers in decibels instead, see --quality --help")
     parser.add_argument("--encoding", action="store_true", help="bits that denoising saves, see --encoding --help")
+    parser.add_argument("--repair", action="store_true", help="damage that is found, see --repair --help")
     parser.add_argument("--peak", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.peak:

@@ -173,7 +173,8 @@ cdef inline bint is_flash(const Frames *v, int f, int p, int q) noexcept nogil:
     ab -= a * b / raised
     aa -= a * a / raised
     bb -= b * b / raised
-    return ab > 0 and ab * ab > 0.65 * 0.65 * aa * bb
+    # Of cells that are all alike, there is nothing to tell but rounding.
+    return aa > 0.01 * raised and ab > 0 and ab * ab > 0.65 * 0.65 * aa * bb
 
 
 cdef inline bint is_cut_between(const Frames *v, int p, int q) noexcept nogil:

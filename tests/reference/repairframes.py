@@ -53,8 +53,10 @@ def is_flash(f: Real, p: Real, q: Real) -> bool:
     if raised.sum() < FEWEST:
         return False
     a, b = f[raised] - f[raised].mean(), between[raised] - between[raised].mean()
-    product = float((a * b).sum())
-    return product > 0 and product**2 > ALIKE**2 * float((a * a).sum()) * float((b * b).sum())
+    product, power = float((a * b).sum()), float((a * a).sum())
+    if power <= 0.01 * raised.sum():
+        return False
+    return product > 0 and product**2 > ALIKE**2 * power * float((b * b).sum())
 
 
 def spread(cells: Sequence[Real], m: int, far: int) -> float:
