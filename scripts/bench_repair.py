@@ -13,11 +13,11 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 
 import vapoursynth as vs
-from damage import CUTS, DAMAGE, Clip, load, plant, undamaged
-from support import frames_of, gray, read
 
 import vs_vdiff  # noqa: F401
+from damage import CUTS, DAMAGE, Clip, load, plant, undamaged
 from quality import psnr
+from support import frames_of, gray, read
 
 
 def clips_folder() -> Path:

@@ -19,6 +19,7 @@ from reference.diffuse import Steering, automatic_contrast, chosen, diffuse_plan
 from reference.diffuse3d import SMALLEST_CONTRAST, diffuse3d
 from reference.diffuse3d import noise as noise_of
 from reference.extrapolate import extrapolate
+from reference.interpolate import interpolate
 from reference.kernel import lighten as lighten_reference
 from reference.morphology import dilate, erode
 from reference.poisson import blend, union
@@ -65,6 +66,11 @@ class Case:
         """Frames that the filter adds at the end."""
         return int(self.args.get("length", 0))
 
+    @property
+    def times(self) -> int:
+        """Frames that the filter makes of each."""
+        return int(self.args.get("factor", 1))
+
     def apply(self, clip: Any, *, namespace: str = "vdiff", **more: Any) -> Any:
         """The filter on a clip.
 
@@ -84,7 +90,7 @@ class Case:
     def check(self, video: Video, frames: Frames, starts: Collection[int] = ()) -> None:
         """The filter against its reference on every plane of every frame."""
         result = read(self.apply(make_clip(video, frames, starts)))
-        assert len(result) == len(frames) + self.appended
+        assert len(result) == len(frames) * self.times + self.appended
         for p in video.planes:
             samples = video.samples(p)
             args = {**self.args, "clip": (video, frames)}
@@ -398,6 +404,11 @@ def extrapolate_clip(x: Real, samples: Samples, plane: int, starts: Collection[i
     return np.concatenate([x, new]), 2.0**-22 * furthest
 
 
+def interpolate_clip(x: Real, samples: Samples, plane: int, starts: Collection[int], args: Args) -> tuple[Real, float]:
+    """`Interpolate`; of a picture's modes, none has a weight that is off by more than 2e-4."""
+    return interpolate(x, samples.unit, args["factor"], starts), 3e-4 * span(x, samples)
+
+
 def kernel_clip(x: Real, samples: Samples, plane: int, starts: Collection[int], args: Args) -> tuple[Real, float]:
     """`Kernel` with a function of three frames; each of its few operations rounds."""
     cuts = starts if args.get("scenechange", 1) else ()
@@ -509,6 +520,13 @@ FILTERS: dict[str, tuple[Reference, list[dict[str, Any]]]] = {
             {"length": 4, "alpha": -1.3},
         ],
     ),
+    "Interpolate": (
+        interpolate_clip,
+        [
+            {"factor": 2},
+            {"factor": 5},
+        ],
+    ),
     # Tuples: a list would be cut to the number of planes.
     "Spread": (
         spread_clip,
@@ -560,6 +578,9 @@ FILTERS: dict[str, tuple[Reference, list[dict[str, Any]]]] = {
     ),
 }
 """For each filter its reference and the arguments to try; the first row of each is the one for tests that need one."""
+
+WHOLE = {"Interpolate"}
+"""Filters that process all planes: they have no argument `planes`."""
 
 MARKERS = {"SceneDetect", "RepairFrames"}
 """Filters by which frames pass through with properties, all or all but a few. Their own modules test all of them."""

@@ -32,6 +32,7 @@ UNSTATED = {
     "Dilate": {"planes"},
     "Erode": {"planes"},
     "Extrapolate": {"planes"},
+    "Interpolate": set(),
     "Kernel": {"params", "format", "planes"},
     "RepairFrames": set(),
     "SceneDetect": {"threshold"},
@@ -42,6 +43,7 @@ UNSTATED = {
 }
 REQUIRED = {
     "Extrapolate": {"length"},
+    "Interpolate": {"factor"},
     "Kernel": {"clips", "kernel"},
     "PoissonBlend": {"clip", "overlay", "mask"},
     "Spread": {"dx", "dy", "weights"},
@@ -115,7 +117,7 @@ def told() -> dict[str, tuple[str, dict[str, str]]]:
 
 def pairs(defaults: str) -> dict[str, str]:
     """Read `name=value:name=value`."""
-    return dict(each.split("=") for each in defaults.split(":"))
+    return dict(each.split("=") for each in defaults.split(":") if each)
 
 
 def all_told() -> dict[str, tuple[str, dict[str, str]]]:
@@ -243,7 +245,7 @@ def test_default(core: Any, clip: vs.VideoNode, name: str, argument: str) -> Non
 @every_name
 def test_all_defaults_together(core: Any, clip: vs.VideoNode, name: str) -> None:
     """As in a chain, whatever case the name is in."""
-    needed: dict[str, Any] = {"Extrapolate": {"length": 2}, "Decay": {"halflife": 3}}.get(name, {})
+    needed: dict[str, Any] = {"Extrapolate": {"length": 2}, "Interpolate": {"factor": 3}, "Decay": {"halflife": 3}}.get(name, {})
     needed |= {"dx": "1|2", "dy": "0|-1", "weights": "0.5|0.25"} if name == "Spread" else {}
     left_out = outcome(clip, name, needed)
     assert outcome(clip, name if name in CLIPS else name.upper(), needed | all_told()[name][1]) == left_out

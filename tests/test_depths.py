@@ -26,8 +26,10 @@ def slack(case: Case) -> float:
 
     Dividing by the peak rounds. `Shock` takes second derivatives, whose sum of weights is 8, over a unit of the 8-bit
     scale, times up to half the gradient: half an ulp, 2^-25, may become 2^-14; half of that is more than enough.
+    `Interpolate` takes variances as differences of squares up to 2^16: half an ulp of these, a few times 2^-9, over the 4
+    that stand for noise, times the 10 of the conductance's slope, is 2^-6 of what a pixel's neighbours change it by.
     """
-    return 2.0**-15 if case.filter == "Shock" else 2.0**-17
+    return {"Shock": 2.0**-15, "Interpolate": 2.0**-14}.get(case.filter, 2.0**-17)
 
 
 @pytest.mark.parametrize("name", ["GRAY8", "GRAY9", "GRAY10", "GRAY12", "GRAY14", "GRAY16", "RGB24", "RGB30", "RGB48"])

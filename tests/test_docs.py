@@ -148,7 +148,7 @@ def test_table_names_every_argument(core: Any, name: str) -> None:
     signature: str = getattr(core.vdiff, name).signature
     rows = table(section(name))
     assert [*rows] == [part.split(":")[0] for part in signature.split(";") if part]
-    defaults = dict(each.split("=") for each in told()[name][1].split(":"))
+    defaults = dict(each.split("=") for each in told()[name][1].split(":") if each)
     assert {argument: rows[argument][0] for argument in defaults} == defaults
 
 

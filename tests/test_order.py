@@ -308,11 +308,13 @@ def fragile(clip: Any, bad: int) -> tuple[Any, set[int]]:
 
 
 def may_fail(case: Case, bad: int) -> range:
-    """The frames that may depend on frame `bad`."""
+    """The frames that may depend on the source's frame `bad`."""
     if case.filter in ("Diffuse", "TensorDiffuse", "Shock", "Dilate", "Erode", "PoissonBlend"):
         return range(bad, bad + 1)
     if case.filter == "Extrapolate":  # bad is none of the last two
         return range(bad, bad + 1)
+    if case.filter == "Interpolate":
+        return range((bad - 1) * case.times + 1, (bad + 1) * case.times)
     if case.filter in ("DiffBlend", "ChangeMap", "Spread"):  # frames between n and n - lag tell whether there is a cut
         lag = case.args.get("lag", 1)
         return range(bad + min(lag, 0), bad + max(lag, 0) + 1)
@@ -358,10 +360,10 @@ def test_upstream_error(core: Any, rng: np.random.Generator, case: Case, at_once
         got = {n: outcome(future.result) for n, future in futures.items()}
     else:
         got = {n: outcome(lambda n=n: out.get_frame(n)) for n in range(count)}  # type: ignore[misc]
-    assert_failures_are_local(got, wanted, bad, allowed)
+    assert_failures_are_local(got, wanted, bad * case.times, allowed)
     seeks = rng.permutation(count)[:30].tolist()
-    got = {n: outcome(lambda n=n: out.get_frame(n)) for n in [*seeks, bad]}  # type: ignore[misc]
-    assert_failures_are_local(got, wanted, bad, allowed)
+    got = {n: outcome(lambda n=n: out.get_frame(n)) for n in [*seeks, bad * case.times]}  # type: ignore[misc]
+    assert_failures_are_local(got, wanted, bad * case.times, allowed)
     broken.clear()
     assert mismatches(out, [bad + 1, bad, *range(bad + 2, count), *range(bad)], wanted) == []
 

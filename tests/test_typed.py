@@ -40,6 +40,7 @@ core.vdiff.Diffuse(blank, time="long")
 core.vdiff.Diffuse(blank, diffusivity="perona")
 core.vdiff.Decay(blank, mode="maximum", halflife=5)
 core.vdiff.Extrapolate(blank)
+core.vdiff.Interpolate(blank)
 core.vdiff.Diffuse3D(blank, radius=2.5)
 """
 
@@ -72,7 +73,7 @@ def test_stub_is_the_plugin_s(core: Any, name: str) -> None:
     assert ast.get_docstring(stub) == meaning
     assert stub.returns is not None
     assert ast.unparse(stub.returns) == "vs.VideoNode"
-    defaults = dict(each.split("=") for each in told.split(":"))
+    defaults = dict(each.split("=") for each in told.split(":") if each)
     arguments = stub.args.args[1:]
     given = [None] * (len(arguments) - len(stub.args.defaults)) + [*stub.args.defaults]
     declared = [each.split(":") for each in function.signature.rstrip(";").split(";")]

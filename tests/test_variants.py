@@ -210,6 +210,11 @@ def extrapolate_arguments(rng: np.random.Generator) -> dict[str, Any]:
     return {"length": int(rng.integers(0, 20)), "alpha": float(rng.uniform(-2, 2))}
 
 
+def interpolate_arguments(rng: np.random.Generator) -> dict[str, Any]:
+    """Random valid arguments of Interpolate."""
+    return {"factor": int(rng.integers(2, 12))}
+
+
 def decay_arguments(rng: np.random.Generator) -> dict[str, Any]:
     """Random valid arguments of Decay."""
     modes = ["mean", "max", "min", "sum", "fade"]
@@ -256,6 +261,7 @@ ARGUMENTS: dict[str, Callable[[np.random.Generator], dict[str, Any]]] = {
     "Decay": decay_arguments,
     "ChangeMap": changemap_arguments,
     "Extrapolate": extrapolate_arguments,
+    "Interpolate": interpolate_arguments,
     "Spread": spread_arguments,
     "Dilate": morphology_arguments,
     "Erode": morphology_arguments,

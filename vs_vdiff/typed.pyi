@@ -119,6 +119,13 @@ class Vdiff:
     ) -> vs.VideoNode:
         """New frames at the end of a clip: its last change goes on."""
 
+    def Interpolate(
+        self,
+        clip: vs.VideoNode,
+        factor: int,
+    ) -> vs.VideoNode:
+        """New frames between the given ones: a cross-dissolve that diffuses what it would show twice."""
+
     def Kernel(
         self,
         clips: Sequence[vs.VideoNode],

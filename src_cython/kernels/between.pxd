@@ -127,30 +127,57 @@ cdef inline void repeat_ends(float *u, int n) noexcept nogil:
         u[n - 1 + k] = u[n - 1]
 
 
-cdef inline void fields_row(row h, row m, row h2, row m2, crow u, crow v, int n) noexcept nogil:
+cdef inline void half_difference(row h, crow u, crow v, int n) noexcept nogil:
     cdef int x
     for x in range(n):  # hot
         h[x] = <float>0.5 * (v[x] - u[x])
+
+
+cdef inline void mean_row(row m, crow u, crow v, int n) noexcept nogil:
+    cdef int x
+    for x in range(n):  # hot
         m[x] = <float>0.5 * (v[x] + u[x])
-        h2[x] = h[x] * h[x]
-        m2[x] = m[x] * m[x]
 
 
-cdef inline void add_three(row out, const float *a, const float *b, const float *c, int n) noexcept nogil:
+cdef inline void square_row(row out, crow u, int n) noexcept nogil:
     cdef int x
     for x in range(n):  # hot
-        out[x] = (a[x] + c[x]) + b[x]
+        out[x] = u[x] * u[x]
 
 
-cdef inline void conductance_row(row c, crow h, crow m, crow h2, crow m2, int n, float noise) noexcept nogil:
-    """Of sums over 81 pixels. What is no number conducts nothing."""
+cdef inline void add_three(row out, const float *u, int n) noexcept nogil:
     cdef int x
-    cdef float p, q
-    cdef float mean = <float>(1 / 81.0)
     for x in range(n):  # hot
-        p = h2[x] * mean - (h[x] * mean) * (h[x] * mean)
-        q = m2[x] * mean - (m[x] * mean) * (m[x] * mean)
-        c[x] = clampf(<float>10 * (p / ((p + q) + noise)) - <float>4.5, 0, 1)
+        out[x] = ((u - 1)[x] + u[x + 1]) + u[x]
+
+
+cdef inline void add_nine(row nines, row out, const float *threes, crow above, crow mid, int n) noexcept nogil:
+    """Of a row, and what three such rows are together, of which the last is this one."""
+    cdef int x
+    for x in range(n):  # hot
+        nines[x] = ((threes - 3)[x] + threes[x + 3]) + threes[x]
+        out[x] = (above[x] + nines[x]) + mid[x]
+
+
+cdef inline float mean_of_81(crow a, crow b, crow c, int x) noexcept nogil:
+    return ((a[x] + c[x]) + b[x]) * <float>(1 / 81.0)
+
+
+cdef inline void variance_row(
+        row out, crow a, crow b, crow c, crow a2, crow b2, crow c2, int n) noexcept nogil:
+    """Of sums of 3x9 pixels and of their squares."""
+    cdef int x
+    cdef float mean
+    for x in range(n):  # hot
+        mean = mean_of_81(a, b, c, x)
+        out[x] = mean_of_81(a2, b2, c2, x) - mean * mean
+
+
+cdef inline void conductance_row(row out, crow h, crow m, int n, float noise) noexcept nogil:
+    """What is no number conducts nothing."""
+    cdef int x
+    for x in range(n):  # hot
+        out[x] = clampf(<float>10 * (h[x] / ((h[x] + m[x]) + noise)) - <float>4.5, 0, 1)
 
 
 cdef inline float between_flow(crow up, crow mid, crow down, crow cu, crow c, crow cd, int x) noexcept nogil:
@@ -210,7 +237,7 @@ cdef inline size_t span_floats(int height) noexcept nogil:
 
 cdef inline size_t between_floats(int width, int height, int length) noexcept nogil:
     """The scratch that fill_between needs for any picture of `length`."""
-    cdef size_t rows = 12 * FIELDS + 3
+    cdef size_t rows = 10 * FIELDS + 5
     if rows < 5 * (<size_t>most_steps(length) + 1) + 10:
         rows = 5 * (<size_t>most_steps(length) + 1) + 10
     return (height + rows) * between_pitch(width) + span_floats(height)
@@ -220,44 +247,50 @@ cdef inline void find_conductances(
         float *plane, const View *first, const View *last, float *rows) noexcept nogil:
     cdef int width = first.width
     cdef int height = first.height
-    cdef int n = width + 2 * WINDOW
     cdef size_t pitch = between_pitch(width)
-    cdef size_t block = FIELDS * pitch
+    cdef size_t block = FIELDS * pitch       # h, its square, m, its square
     cdef float noise = <float>(4 * first.pixels.unit * first.pixels.unit)
-    cdef float *across = rows                # three blocks: sums along a row
-    cdef float *threes = across + 3 * block  # seven blocks: those of three rows
-    cdef float *nines = threes + 7 * block
-    cdef float *fields = nines + block
-    cdef float *u = fields + block + GHOST
+    cdef float *nines = rows + GHOST         # three blocks: sums of nine pixels of a row
+    cdef float *blocks = nines + 3 * block   # seven: of three rows
+    cdef float *u = blocks + 7 * block
     cdef float *v = u + pitch
-    cdef float *part = v + pitch
-    cdef float *out
+    cdef float *value = v + pitch
+    cdef float *square = value + pitch
+    cdef float *threes = square + pitch
+    cdef const float *a
+    cdef const float *b
+    cdef const float *c
     cdef int front, y, k
-    memset(rows, 0, (12 * block + 3 * pitch) * sizeof(float))
-    # Beyond the border are its pixels again. `front` is 4 rows ahead.
+    memset(rows, 0, (10 * block + 5 * pitch) * sizeof(float))
+    # Beyond the border are its pixels again. `front` is four rows ahead.
     for front in range(height + 2 * WINDOW):
         y = min(max(front - WINDOW, 0), height - 1)
         load_view(u, first, y)
         load_view(v, last, y)
         repeat_ends(u, width)
         repeat_ends(v, width)
-        out = fields + GHOST - WINDOW
-        fields_row(out, out + pitch, out + 2 * pitch, out + 3 * pitch, u - WINDOW, v - WINDOW, n)
         for k in range(FIELDS):
-            out = fields + GHOST + k * pitch
-            add_three(part - 3, out - 4, out - 3, out - 2, width + 6)
-            add_three(across + (front % 3) * block + k * pitch + GHOST, part - 3, part, part + 3, width)
-        if front >= 2:
-            add_three(
-                threes + (front % 7) * block, across + ((front - 2) % 3) * block, across + ((front - 1) % 3) * block,
-                across + (front % 3) * block, <int>block)
+            if k == 0:
+                half_difference(value - WINDOW, u - WINDOW, v - WINDOW, width + 2 * WINDOW)
+            elif k == 2:
+                mean_row(value - WINDOW, u - WINDOW, v - WINDOW, width + 2 * WINDOW)
+            else:
+                square_row(square - WINDOW, value - WINDOW, width + 2 * WINDOW)
+            add_three(threes - 3, (square if k % 2 == 1 else value) - 3, width + 6)
+            add_nine(
+                nines + (front % 3) * block + k * pitch, blocks + (front % 7) * block + k * pitch, threes,
+                nines + ((front + 1) % 3) * block + k * pitch, nines + ((front + 2) % 3) * block + k * pitch, width)
         y = front - 2 * WINDOW
         if y >= 0:
-            add_three(
-                nines, threes + ((front - 6) % 7) * block, threes + ((front - 3) % 7) * block,
-                threes + (front % 7) * block, <int>block)
-            out = nines + GHOST
-            conductance_row(plane + y * pitch, out, out + pitch, out + 2 * pitch, out + 3 * pitch, width, noise)
+            a = blocks + ((front - 6) % 7) * block
+            b = blocks + ((front - 3) % 7) * block
+            c = blocks + (front % 7) * block
+            variance_row(value, a, b, c, a + pitch, b + pitch, c + pitch, width)
+            a += 2 * pitch
+            b += 2 * pitch
+            c += 2 * pitch
+            variance_row(square, a, b, c, a + pitch, b + pitch, c + pitch, width)
+            conductance_row(plane + y * pitch, value, square, width, noise)
 
 
 cdef inline bint find_spans(int *spans, float *plane, int width, int height) noexcept nogil:
