@@ -88,8 +88,9 @@ def main(arguments: list[str]) -> None:
     fill, held = np.mean(shown, axis=0)
     print(f"PSNR of repaired frames {fill:.2f} dB, of the last good frame in their place {held:.2f} dB")
 
-    untouched = {name: repaired(vs.core.bs.VideoSource(str(folder / name), cachemode=0)) for name in CUTS}
-    print("repaired in the clips as they are:", ", ".join(f"{name} {len(n)}" for name, n in untouched.items()))
+    untouched = {name: len(repaired(vs.core.bs.VideoSource(str(folder / name), cachemode=0))) for name in CUTS}
+    print("repaired in the clips as they are:", ", ".join(f"{name} {count}" for name, count in untouched.items()))
     none = undamaged(np.random.default_rng(1), folder)
-    wrong = {name: len(n) for name, clip in none.items() if (n := repaired(gray(*clip, name="GRAY8")))}
+    counts = {name: len(repaired(gray(*clip, name="GRAY8"))) for name, clip in none.items()}
+    wrong = {name: count for name, count in counts.items() if count > 0}
     print(f"of {len(none)} clips without damage, {sum(map(len, none.values()))} frames:", wrong or "none repaired")

@@ -220,7 +220,7 @@ CLIPS: dict[str, Callable[[vs.VideoNode], dict[str, Any]]] = {
 def outcome(clip: vs.VideoNode, name: str, arguments: Mapping[str, Any]) -> list[tuple[Props, list[bytes]]]:
     """What a filter makes, properties and bytes of each frame; its arguments are read as a chain's are."""
     if name.lower() == "repairframes":  # two frames of another scene, where there is something to repair
-        clip = clip[:2] + clip[7:] + clip[:4]
+        clip = clip[:2] + clip[4:6] + clip[:4]
     if name in CLIPS:  # no chain can name these, but what they take besides is of the same types
         kinds = {argument: kind for argument, (kind, *_) in declared(name).items()}
         given = {key: chain.convert(name, key, kinds[key], str(value)) for key, value in arguments.items()}
