@@ -75,7 +75,8 @@ def blocks(rng: np.random.Generator, clip: Clip, start: int, length: int) -> Cli
 
 def elsewhere(rng: np.random.Generator, clip: Clip, start: int, length: int) -> Clip:
     """Frames from another part of the clip."""
-    first = start + int(rng.integers(40, len(clip) - 40))
+    far = min(40, len(clip) // 3)
+    first = start + int(rng.integers(far, len(clip) - far))
     return clip[np.arange(first, first + length) % len(clip)]
 
 

@@ -17,6 +17,7 @@ from reference import Real
 from reference import repairframes as reference
 from reference.interpolate import between
 from reference.repairframes import Run
+from scenes import KINDS, load_shots, make_scenes
 from support import (
     SIZES,
     Frames,
@@ -199,6 +200,20 @@ def test_nothing_is_mistaken_for_damage(core: Any, rng: np.random.Generator, cli
     """Cuts, pans, zooms, shaking, fades, still scenes in grain, animation on twos, telecine, flashes and more."""
     wrong = {name: frames for name, clip in undamaged(rng, clips).items() if (frames := repaired(clip))}
     assert wrong == {}
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if "flash" not in kind])
+def test_scenes(core: Any, rng: np.random.Generator, clips: Path, kind: str) -> None:
+    """What SceneDetect is tried on: cuts between shots that are still, noisy, in a pan or a fade."""
+    shots = load_shots(clips)
+    for _ in range(2):
+        assert repaired(make_scenes(rng, shots, kind).frames) == set()
+
+
+def test_a_fade_that_turns(core: Any) -> None:
+    """Down to black, held for a frame, and up twice as fast."""
+    light = np.concatenate([np.linspace(1, 0, 20), np.linspace(0, 1, 10)])
+    assert repaired(moving(1)[0] * light[:, None, None]) == set()
 
 
 def moving(count: int, speed: float = 3.0) -> Real:

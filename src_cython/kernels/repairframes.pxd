@@ -15,7 +15,8 @@ damage      Each frame f of the run has to be far from p and q, where they are n
 repeat      No frame of the run differs from p by more than a 20th of a step, while the frames move on all the six steps
             around. The score is eight times how much larger the jump to q is than the mean step beside it, in parts of
             that: where a frame is repeated in whose place nothing is missing, as film for television has them, the
-            jump is a step. Over the jump the motion goes on: p-1 is not half as near to q as p is, nor is q+1 to p.
+            jump is a step. Over the jump the motion goes on: p-1 is at least three quarters as far from q as p is, and
+            q+1 from p; a fade that turns is no jump.
 
 There is no score either where a cut lies between p and q: where the least distance from one of the five frames up to p
 to one of the five from q on (of p and q, shifted to where they fit best) is more than 1.65 (5 + a usual step).
@@ -174,7 +175,7 @@ cdef inline bint is_flash(const Frames *v, int f, int p, int q) noexcept nogil:
     aa -= a * a / raised
     bb -= b * b / raised
     # Of cells that are all alike, there is nothing to tell but rounding.
-    return aa > 0.01 * raised and ab > 0 and ab * ab > 0.65 * 0.65 * aa * bb
+    return aa > 0.01 * raised and ab > 0 and ab * ab > 0.5 * 0.5 * aa * bb
 
 
 cdef inline bint is_cut_between(const Frames *v, int p, int q) noexcept nogil:
@@ -234,7 +235,7 @@ cdef inline float repeat(const Frames *v, int start, int length) noexcept nogil:
         if (m < p or m >= q - 1) and between(v, m, m + 1) <= alike:
             return 0
     jump = between(v, p, q)
-    if minf(between(v, p - 1, q), between(v, p, q + 1)) < jump / 2:
+    if minf(between(v, p - 1, q), between(v, p, q + 1)) < <float>0.75 * jump:
         return 0
     return 8 * maxf(0, jump / (<float>0.1 + step) - 1)
 

@@ -19,9 +19,10 @@ from .scenedetect import distance, motion, thumbnail
 NEAR, AROUND = 4, 6
 """Frames on each side that say what is usual, and steps on each side without another repeat."""
 FLOOR, CUT_FLOOR, CUT = 1.0, 5.0, 1.65
-REPEATED, JUMP, STILL = 0.05, 8.0, 0.1
-"""Part of a usual step that a repeat may differ; score of a jump twice as large as usual; a step that is none."""
-RAISED, DARKENED, ALIKE, FEWEST = 2.0, 0.1, 0.65, 20
+REPEATED, JUMP, STILL, GOES_ON = 0.05, 8.0, 0.1, 0.75
+"""Part of a usual step that a repeat may differ; score of a jump twice as large as usual; a step that is none; part of
+the jump that the frames beside it have to be from its far end."""
+RAISED, DARKENED, ALIKE, FEWEST = 2.0, 0.1, 0.5, 20
 """What makes a flash: how much brighter its cells are, how much darkening there may be, how alike and how many."""
 THRESHOLD, MAX_GAP = 2.0, 3
 
@@ -110,7 +111,7 @@ def repeat(cells: Sequence[Real], start: int, length: int) -> float:
         for m in [*range(max(0, p - AROUND), p), *range(q - 1, min(count - 1, q + AROUND))]
     ]
     jump = distance(cells[p], cells[q])
-    if min(distance(cells[p - 1], cells[q]), distance(cells[p], cells[q + 1])) < jump / 2:
+    if min(distance(cells[p - 1], cells[q]), distance(cells[p], cells[q + 1])) < GOES_ON * jump:
         return 0.0
     if any(distance(cells[p], cells[f]) > REPEATED * step for f in range(start, q)) or min(around) <= REPEATED * step:
         return 0.0
