@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +25,15 @@ SEEN = 0.5
 """How far a repeat has to be from the frame it stands for: where nothing moves, it is no damage."""
 
 
+@cache
 def load(folder: Path, name: str, width: int = 320) -> Clip:
-    """Luma of a clip, reduced to at most this width."""
+    """Luma of a clip, reduced to at most this width; not to be written to."""
     clip = vs.core.bs.VideoSource(str(folder / name), cachemode=0)
     width = min(width, clip.width)
     clip = vs.core.resize.Bilinear(clip, width, clip.height * width // clip.width, format=vs.GRAY8)
-    return np.stack([np.array(frame[0]) for frame in frames_of(clip)])
+    pictures = np.stack([np.array(frame[0]) for frame in frames_of(clip)])
+    pictures.flags.writeable = False
+    return pictures
 
 
 # Damage: each makes the frames of a run from the clip, the place and the length of the run.
@@ -161,13 +165,13 @@ def path(picture: NDArray[Any], xs: Any, ys: Any = 0.0, scales: Any = 1.0) -> ND
 
 
 def undamaged(rng: np.random.Generator, folder: Path) -> Mapping[str, Clip]:
-    """Clips of one or two seconds, by what they show."""
-    bunny = load(folder, "bigbuckbunny.mp4", 640).astype(float)
-    bikes = load(folder, "bikes.mp4", 640).astype(float)
+    """Clips of a second or two, by what they show."""
+    bunny = load(folder, "bigbuckbunny.mp4", 640)[:60].astype(float)
+    bikes = load(folder, "bikes.mp4", 640)[:201].astype(float)
     carphone = load(folder, "carphone_pristine.mp4").astype(float)
     wall = np.tile(rng.uniform(0, 255, (30, 80)).repeat(8, axis=0).repeat(8, axis=1), (2, 1))
-    stills = {"picture": bunny[40], "street": bikes[200], "texture": wall}
-    t = np.arange(48)
+    stills = {"street": bikes[200], "texture": wall}
+    t = np.arange(32)
     clips: dict[str, Any] = {}
     for name, still in stills.items():
         room_x, room_y = still.shape[1] - 160.0, still.shape[0] - 90.0
@@ -178,14 +182,14 @@ def undamaged(rng: np.random.Generator, folder: Path) -> Mapping[str, Clip]:
         clips[f"{name}, pan that accelerates"] = path(still, 0.18 * t**2, room_y / 3)
         clips[f"{name}, zoom"] = path(still, room_x / 4, room_y / 4, 1.6 - 0.02 * t)
         clips[f"{name}, fast zoom"] = path(still, room_x / 4, room_y / 4, 1.7 * 0.94**t)
-        jolts = [np.convolve(rng.normal(0, 6, 50), (0.25, 0.5, 0.25), "valid") for _ in range(2)]
+        jolts = [np.convolve(rng.normal(0, 6, 34), (0.25, 0.5, 0.25), "valid") for _ in range(2)]
         clips[f"{name}, shaking camera"] = path(still, room_x / 2 + jolts[0], room_y / 2 + jolts[1] / 2)
         bump = 9.0 * np.exp(-np.maximum(t - 20, 0) / 4) * np.sin(np.maximum(t - 20, 0) * 1.3)
         clips[f"{name}, bumped camera"] = path(still, room_x / 2 + bump, room_y / 2 + bump / 2)
         clips[f"{name}, fades"] = path(still, 2.0 * t) * np.abs(np.cos(t * np.pi / 24))[:, None, None]
-        grain = rng.normal(0, 12, (48, 90, 160))
-        clips[f"{name}, still in grain"] = path(still, np.full(48, 50.0)) + grain
-        clips[f"{name}, freezes"] = path(still, np.minimum(4.0 * t, 80) + np.maximum(0, 4.0 * (t - 30)))
+        grain = rng.normal(0, 12, (32, 90, 160))
+        clips[f"{name}, still in grain"] = path(still, np.full(32, 50.0)) + grain
+        clips[f"{name}, freezes"] = path(still, np.minimum(4.0 * t, 60) + np.maximum(0, 4.0 * (t - 25)))
     moving = bunny[:60, 100:190, 200:360]
     driven = carphone[:60]
     for name, shot in (("animation", moving), ("talk", driven)):
@@ -200,16 +204,15 @@ def undamaged(rng: np.random.Generator, folder: Path) -> Mapping[str, Clip]:
         clips[f"shots of {length}"] = np.concatenate([np.repeat(s[None], length, axis=0) for s in shots * 3])
     for length in (1, 2, 3):
         clips[f"two shots that alternate every {length}"] = np.stack([shots[i // length % 2] for i in range(36)])
-    ball = path(stills["picture"], np.full(48, 100.0))
+    ball = path(stills["street"], np.full(32, 100.0))
     for n in range(20, 28):
         ball[n, 30:60, 20 * (n - 20) : 20 * (n - 20) + 24] = 240
     clips["a ball flies by"] = ball
-    light = path(stills["picture"], 1.5 * t)
-    for n, power in ((10, 0.7), (20, 0.5), (21, 0.25), (33, 0.85)):
+    light = path(stills["street"], 1.5 * t)
+    for n, power in ((10, 0.7), (20, 0.5), (21, 0.25), (28, 0.85)):
         light[n] += power * (255 - light[n])
     clips["flashes"] = light
-    dissolve = np.clip((t - 14) / 16, 0, 1)[:, None, None]
-    clips["dissolve"] = (
-        bikes[:48, 90:180, 200:360][np.minimum(t, 29)] * (1 - dissolve) + bunny[:48, 100:190, 200:360] * dissolve
-    )
+    dissolve = np.clip((t - 8) / 16, 0, 1)[:, None, None]
+    ridden, run = bikes[np.minimum(t, 29), 90:180, 200:360], bunny[t, 100:190, 200:360]
+    clips["dissolve"] = ridden * (1 - dissolve) + run * dissolve
     return {name: np.clip(np.rint(clip), 0, 255).astype(np.uint8) for name, clip in clips.items()}

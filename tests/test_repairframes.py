@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import re
 from collections.abc import Collection, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -129,11 +130,12 @@ def test_sizes(core: Any, rng: np.random.Generator, size: tuple[int, int]) -> No
         assert len(read(core.vdiff.RepairFrames(clip, threshold=0))) == 9
 
 
-@pytest.mark.parametrize("max_gap", [1, 2, 5, 10])
+@pytest.mark.parametrize("max_gap", [1, 3, 10])
 def test_decisions(core: Any, rng: np.random.Generator, max_gap: int) -> None:
     """Of runs in conflict too: many frames hardly fit."""
-    levels = np.where(rng.random(150) < 0.15, rng.uniform(0, 255, 150), 100 + rng.uniform(-2, 2, 150).cumsum())
-    pattern = rng.uniform(-9, 9, (150, 12, 16))
+    count = 60 if max_gap == 10 else 100
+    levels = np.where(rng.random(count) < 0.15, rng.uniform(0, 255, count), 100 + rng.uniform(-2, 2, count).cumsum())
+    pattern = rng.uniform(-9, 9, (count, 6, 8))
     pictures = np.clip(levels[:, None, None] + pattern, 0, 255).astype(np.uint8)
     scores = reference.scores(pictures.astype(np.float64), max_gap)
     for threshold in (0.0, 1.0):
@@ -166,7 +168,7 @@ def test_planted_damage_is_found(core: Any, rng: np.random.Generator, clips: Pat
     hits = false = missed = 0
     for name, cuts in CUTS.items():
         clip = load(clips, name)
-        for _ in range(5):
+        for _ in range(4):
             spoilt, truth = plant(rng, clip, cuts)
             given = repaired(spoilt)
             hits, false, missed = (
@@ -174,7 +176,7 @@ def test_planted_damage_is_found(core: Any, rng: np.random.Generator, clips: Pat
                 false + len(given - set(truth)),
                 missed + len(set(truth) - given),
             )
-    assert hits > 150
+    assert hits > 120
     assert 2 * hits / (2 * hits + false + missed) >= 0.95
     assert false <= 0.02 * hits
 
@@ -182,8 +184,8 @@ def test_planted_damage_is_found(core: Any, rng: np.random.Generator, clips: Pat
 @pytest.mark.parametrize("kind", DAMAGE)
 def test_every_kind_is_found(core: Any, rng: np.random.Generator, clips: Path, kind: str) -> None:
     """Runs of one frame up to three."""
-    clip = load(clips, "bigbuckbunny.mp4")
-    for length in (1, 2, 3, 1, 2, 3):
+    clip = load(clips, "bigbuckbunny.mp4", 160)
+    for length in (1, 2, 3):
         spoilt, start = clip.copy(), int(rng.integers(40, 46))
         spoilt[start : start + length] = DAMAGE[kind](rng, clip, start, length)
         assert repaired(spoilt) == set(range(start, start + length)), (kind, start, length)
@@ -202,12 +204,16 @@ def test_nothing_is_mistaken_for_damage(core: Any, rng: np.random.Generator, cli
     assert wrong == {}
 
 
+@cache
+def shots(folder: Path) -> list[Real]:
+    """What scenes are made of."""
+    return load_shots(folder)
+
+
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if "flash" not in kind])
 def test_scenes(core: Any, rng: np.random.Generator, clips: Path, kind: str) -> None:
     """What SceneDetect is tried on: cuts between shots that are still, noisy, in a pan or a fade."""
-    shots = load_shots(clips)
-    for _ in range(2):
-        assert repaired(make_scenes(rng, shots, kind).frames) == set()
+    assert repaired(make_scenes(rng, shots(clips), kind).frames) == set()
 
 
 def test_a_fade_that_turns(core: Any) -> None:
