@@ -293,6 +293,19 @@ def test_marked_cuts_are_respected(core: Any, marked: int) -> None:
     assert touched == (set() if marked in (19, 20, 21) else {19, 20})
 
 
+def test_the_longest_run_is_taken(core: Any) -> None:
+    """Between two frames that are bad alike, a worse one is not filled from them, but all three from good ones."""
+    clip = moving(40)
+    spoilt = clip.copy()
+    spoilt[[15, 17]], spoilt[16] = 110, 255
+    assert found(gray(*spoilt, name="GRAY8"), max_gap=1)[16][1] > found(gray(*spoilt, name="GRAY8"))[15][1] > 2
+    assert repaired(spoilt, max_gap=1) == {16}
+    assert repaired(spoilt) == {15, 16, 17}
+    out = read(core.vdiff.RepairFrames(gray(*spoilt, name="GRAY8")))
+    for n in (15, 16, 17):
+        assert np.abs(out[n][0] - clip[n]).mean() < 4
+
+
 def test_damage_beside_damage(core: Any) -> None:
     """Each for itself, if it is five frames away; pictures that take turns are no damage."""
     for apart in (6, 7, 9):
