@@ -26,6 +26,7 @@ import vapoursynth as vs
 from numpy.typing import NDArray
 
 import bench_encoding
+import bench_interpolation
 import bench_quality
 import bench_repair
 import vs_vdiff
@@ -699,6 +700,37 @@ def on_threads(count: int, prepare: Callable[[], Measurement]) -> Callable[[], M
     return prepared
 
 
+def interpolate_rows() -> Iterator[Row]:
+    """New frames between frames that have nothing in common, the longest way, and between still ones."""
+
+    def still(length: int = 800) -> Clip:
+        return core.std.Loop(video()[0], length)
+
+    def twice(method: Callable[[Clip, int], Clip]) -> Callable[[Clip], Clip]:
+        return lambda clip: method(clip, 2)
+
+    def flow(namespace: str, clip: Callable[[], Clip]) -> Callable[[], Measurement]:
+        return lambda: rate(lambda: filtered(twice(bench_interpolation.flow(namespace)), clip()))
+
+    def minterpolate() -> Measurement:
+        return ffmpeg_rate(video(8), "minterpolate=fps=50", folder())
+
+    mine = twice(bench_interpolation.ours)
+    merge = ours(twice(bench_interpolation.dissolve), lambda: video(160))
+    yield Row("Interpolate", "std.Merge and Interleave; factor 2, YUV420P8", ours(mine, lambda: video(80)), merge)
+    yield Row("Interpolate-still", "the same; a still picture", ours(mine, lambda: still(160)), merge)
+    few, many = (lambda: video(16)), (lambda: video(80))
+    yield Row("Interpolate-mv", "mv.FlowFPS; factor 2, YUV420P8", ours(mine, many), flow("mv", few), rounds=3)
+    yield Row("Interpolate-mvu", "mvu.FlowFPS; factor 2, YUV420P8", ours(mine, many), flow("mvu", few), rounds=3)
+    yield Row(
+        "Interpolate-ffmpeg",
+        "FFmpeg minterpolate, frames given a second; factor 2, YUV420P8",
+        ours(lambda clip: core.std.SelectEvery(mine(clip), 2, [1]), many),
+        minterpolate,
+        rounds=2,
+    )
+
+
 def kernel_rows() -> Iterator[Row]:
     """A kernel beside the other ways to write it."""
     kernel = ours(diffblend_kernel(FACTORS), video)
@@ -747,6 +779,7 @@ def rows() -> list[Row | Scaling]:
             ours(lambda clip: core.vdiff.DiffBlend(clip, alpha=0.4), video),
             ours(lambda clip: core.akarin.Expr([clip, earlier()], "x x y - 0.4 * +"), video),
         ),
+        *interpolate_rows(),
         Row(
             "ChangeMap",
             "std.PlaneStats of two clips; statistics of luma alone, YUV420P8",
@@ -816,10 +849,14 @@ def main() -> None:
     if "--repair" in sys.argv[1:]:
         bench_repair.main([argument for argument in sys.argv[1:] if argument != "--repair"])
         return
+    if "--interpolation" in sys.argv[1:]:
+        bench_interpolation.main([argument for argument in sys.argv[1:] if argument != "--interpolation"])
+        return
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("row", nargs="*", help="Diffuse, Diffuse-opencv, fed, Spread, scaling, ... (default: all)")
     parser.add_argument("--rounds", type=int, default=7, help="measurements of each row (default 7)")
     parser.add_argument("--quality", action="store_true", help="denoisers in decibels instead, see --quality --help")
+    parser.add_argument("--interpolation", action="store_true", help="frames left out and put back, in decibels")
     parser.add_argument("--encoding", action="store_true", help="bits that denoising saves, see --encoding --help")
     parser.add_argument("--repair", action="store_true", help="damage that is found, see --repair --help")
     parser.add_argument("--peak", help=argparse.SUPPRESS)

@@ -110,15 +110,20 @@ def label(name: str) -> str:
     return f"{name} {CLIPS[name]}-{CLIPS[name] + FRAMES - 1}"
 
 
-@lru_cache(1)
-def clean(name: str) -> list[Picture]:
-    """The luma of the clip's frames."""
+def shot(name: str, frames: int) -> Clip:
+    """Frames of a clip within a scene."""
     if not hasattr(core, "bs"):
         raise NotThereError("the clips are read by the plugin bs: pip install vapoursynth-bestsource")
     folder = subprocess.run(
         [str(Path(__file__).with_name("fetch-clips"))], check=True, stdout=subprocess.PIPE, text=True
     ).stdout.strip()
-    video = core.bs.VideoSource(f"{folder}/{name}.mp4", showprogress=False)[CLIPS[name] :][:FRAMES]
+    return core.bs.VideoSource(f"{folder}/{name}.mp4", showprogress=False)[CLIPS[name] :][:frames]
+
+
+@lru_cache(1)
+def clean(name: str) -> list[Picture]:
+    """The luma of the clip's frames."""
+    video = shot(name, FRAMES)
     return [np.asarray(frame[0]).astype(np.float64) for frame in video.frames(close=True)]
 
 

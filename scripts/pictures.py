@@ -110,6 +110,14 @@ def of_time(bikes: vs.VideoNode) -> Iterator[tuple[str, Picture]]:
     longer = core.vdiff.Extrapolate(scene, length=8)
     last = [panel("the last frame", longer, 10), panel("the 4th after it", longer, 14)]
     yield "extrapolate", [[*last, panel("the 8th after it", longer, 18)]]
+    near = core.std.CropAbs(bikes, 200, 160, 300, 60)
+    given = core.std.SelectEvery(near, 4, 2)
+    ways = {
+        "left out": near[72],
+        "std.Merge": core.std.Merge(near[70], near[74]),
+        "Interpolate": core.vdiff.Interpolate(given, factor=2)[35],
+    }
+    yield "interpolate", [labelled(0, {"before it": near[70], **ways, "after it": near[74]})]
     green = core.std.BlankClip(taxi, color=[0, 0, 0], length=1)
     torn = core.std.StackVertical([core.std.CropAbs(taxi, 400, 120), core.std.CropAbs(green, 400, 152)])
     rows = []

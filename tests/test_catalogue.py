@@ -245,8 +245,13 @@ def test_default(core: Any, clip: vs.VideoNode, name: str, argument: str) -> Non
 @every_name
 def test_all_defaults_together(core: Any, clip: vs.VideoNode, name: str) -> None:
     """As in a chain, whatever case the name is in."""
-    needed: dict[str, Any] = {"Extrapolate": {"length": 2}, "Interpolate": {"factor": 3}, "Decay": {"halflife": 3}}.get(name, {})
-    needed |= {"dx": "1|2", "dy": "0|-1", "weights": "0.5|0.25"} if name == "Spread" else {}
+    needs: dict[str, dict[str, Any]] = {
+        "Decay": {"halflife": 3},
+        "Extrapolate": {"length": 2},
+        "Interpolate": {"factor": 3},
+        "Spread": {"dx": "1|2", "dy": "0|-1", "weights": "0.5|0.25"},
+    }
+    needed = needs.get(name, {})
     left_out = outcome(clip, name, needed)
     assert outcome(clip, name if name in CLIPS else name.upper(), needed | all_told()[name][1]) == left_out
 

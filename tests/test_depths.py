@@ -26,8 +26,8 @@ def slack(case: Case) -> float:
 
     Dividing by the peak rounds. `Shock` takes second derivatives, whose sum of weights is 8, over a unit of the 8-bit
     scale, times up to half the gradient: half an ulp, 2^-25, may become 2^-14; half of that is more than enough.
-    `Interpolate` takes variances as differences of squares up to 2^16: half an ulp of these, a few times 2^-9, over the 4
-    that stand for noise, times the 10 of the conductance's slope, is 2^-6 of what a pixel's neighbours change it by.
+    `Interpolate` takes variances as differences of squares up to 2^14, whose roundings, some 2^-10, over the 4 that
+    stand for noise, times 10, the slope of conductances, are a part of what neighbours change a pixel by.
     """
     return {"Shock": 2.0**-15, "Interpolate": 2.0**-14}.get(case.filter, 2.0**-17)
 

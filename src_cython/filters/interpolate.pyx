@@ -1,12 +1,11 @@
 """Interpolate: new frames between the given ones, each from the two around it.
 
 u_tt + div(c grad u) = 0 from one frame to the next: where both agree, a linear cross-dissolve; where they have nothing
-in common, the harmonic fill, in which what would be shown twice diffuses. Nothing is mixed across a cut: the frame before it
-is held, as the last one of the clip is.
+in common, the harmonic fill, in which what would be shown twice diffuses. Nothing is mixed across a cut: the frame
+before it is held, as the last one of the clip is.
 """
 
 from libc.limits cimport INT_MAX
-from libc.stdint cimport int64_t
 from libc.stdio cimport snprintf
 from libc.stdlib cimport calloc, free
 
@@ -32,7 +31,8 @@ cdef struct Interpolate:
 
 
 cdef VSFrame *between(
-        Interpolate *d, const VSFrame *first, const VSFrame *last, int t, VSCore *core, const VSAPI *api) noexcept nogil:
+        Interpolate *d, const VSFrame *first, const VSFrame *last, int t, VSCore *core,
+        const VSAPI *api) noexcept nogil:
     """Frame t of `factor` from `first` to `last`. NULL: out of memory."""
     cdef void *scratch = take_scratch(&d.scratch)
     cdef VSFrame *dst = NULL

@@ -134,9 +134,10 @@ cdef inline void half_difference(row h, crow u, crow v, int n) noexcept nogil:
 
 
 cdef inline void mean_row(row m, crow u, crow v, int n) noexcept nogil:
+    """From mid-grey: its squares, of which differences are taken, are as small as can be."""
     cdef int x
     for x in range(n):  # hot
-        m[x] = <float>0.5 * (v[x] + u[x])
+        m[x] = <float>0.5 * (v[x] + u[x]) - <float>128
 
 
 cdef inline void square_row(row out, crow u, int n) noexcept nogil:

@@ -21,7 +21,7 @@ def mean_of_81(u: Real) -> Real:
     for axis in (0, 1):
         u = np.pad(u, [(WINDOW, WINDOW) if a == axis else (0, 0) for a in (0, 1)], mode="edge")
         count = u.shape[axis] - 2 * WINDOW
-        u = sum(np.take(u, range(k, k + count), axis) for k in range(9)) / 9.0
+        u = np.mean([np.take(u, range(k, k + count), axis) for k in range(9)], axis=0)
     return u
 
 
@@ -53,7 +53,8 @@ def between(first: Real, last: Real, length: int, c: Real | None = None) -> Real
     """All pictures between, on the scale of the given ones; by conjugate gradients on all times at once.
 
     Args:
-        first: The picture at time 0, on the 8-bit scale, as `last`, that at time `length`.
+        first: The picture at time 0, on the 8-bit scale.
+        last: That at time `length`.
         length: T.
         c: Conductances of pixels; by default those that the pictures have.
 
