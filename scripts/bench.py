@@ -32,6 +32,7 @@ import bench_encoding
 import bench_inpaint
 import bench_interpolation
 import bench_quality
+import bench_repair
 import vs_vdiff
 from vs_vdiff import ffmpeg
 
@@ -708,6 +709,17 @@ def scene_rows() -> Iterator[Row]:
         )
 
 
+def repair_rows() -> Iterator[Row]:
+    """RepairFrames on good frames beside the statistics that FillDrops goes by."""
+    against = "std.PlaneStats of two clips, by which FillDrops finds repeats"
+    yield Row(
+        "RepairFrames",
+        f"{against}; good frames, YUV420P8",
+        ours(lambda clip: core.vdiff.RepairFrames(clip), video),
+        ours(lambda clip: core.std.PlaneStats(clip, earlier()), video),
+    )
+
+
 def mean_of(frames: int) -> Callable[[Clip], Clip]:
     """The recursive mean that leaves as much of white noise as the mean of so many frames: (1 - q) / (1 + q) of it."""
     q = (frames - 1) / (frames + 1)
@@ -967,6 +979,7 @@ def rows() -> list[Row | Scaling | Growth]:
         ),
         *kernel_rows(),
         *scene_rows(),
+        *repair_rows(),
         *spread_rows(),
         *dilate_rows(),
         Row(
@@ -1012,6 +1025,9 @@ def main() -> None:
     if "--encoding" in sys.argv[1:]:
         bench_encoding.main([argument for argument in sys.argv[1:] if argument != "--encoding"])
         return
+    if "--repair" in sys.argv[1:]:
+        bench_repair.main([argument for argument in sys.argv[1:] if argument != "--repair"])
+        return
     if "--interpolation" in sys.argv[1:]:
         bench_interpolation.main([argument for argument in sys.argv[1:] if argument != "--interpolation"])
         return
@@ -1022,6 +1038,7 @@ def main() -> None:
     parser.add_argument("--inpaint", action="store_true", help="inpainting in decibels, see --inpaint --help")
     parser.add_argument("--interpolation", action="store_true", help="frames left out and put back, in decibels")
     parser.add_argument("--encoding", action="store_true", help="bits that denoising saves, see --encoding --help")
+    parser.add_argument("--repair", action="store_true", help="damage that is found, see --repair --help")
     parser.add_argument("--peak", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.peak:

@@ -136,6 +136,14 @@ def of_time(bikes: vs.VideoNode) -> Iterator[tuple[str, Picture]]:
         "Interpolate": core.vdiff.Interpolate(given, factor=2)[35],
     }
     yield "interpolate", [labelled(0, {"before it": near[70], **ways, "after it": near[74]})]
+    green = core.std.BlankClip(taxi, color=[0, 0, 0], length=1)
+    torn = core.std.StackVertical([core.std.CropAbs(taxi, 400, 120), core.std.CropAbs(green, 400, 152)])
+    rows = []
+    for label, bad, n in (("green", green, 110), ("torn", torn[112], 112), ("from elsewhere", taxi[20], 114)):
+        spoilt = taxi[:n] + bad + taxi[n + 1 :]
+        mended = core.vdiff.RepairFrames(spoilt)
+        rows.append([panel("frame before", taxi, n - 1), panel(label, spoilt, n), panel("RepairFrames", mended, n)])
+    yield "repairframes", rows
     small = core.resize.Spline36(core.vdiff.SceneDetect(bikes), 320, 136)
     cuts = [n for n, frame in enumerate(small.frames(close=True)) if frame.props["_SceneChangePrev"]]
     yield "scenedetect", [[panel(f"frame {n - back}", small, n - back) for n in cuts] for back in (1, 0)]

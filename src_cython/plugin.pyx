@@ -18,6 +18,7 @@ cdef extern from * nogil:
     void vdiff_add_kernel(const vdiff_registry *);
     void vdiff_add_morphology(const vdiff_registry *);
     void vdiff_add_poissonblend(const vdiff_registry *);
+    void vdiff_add_repairframes(const vdiff_registry *);
     void vdiff_add_scenedetect(const vdiff_registry *);
     void vdiff_add_shock(const vdiff_registry *);
     void vdiff_add_spread(const vdiff_registry *);
@@ -36,6 +37,7 @@ cdef extern from * nogil:
     void vdiff_add_kernel(const Registry *registry)
     void vdiff_add_morphology(const Registry *registry)
     void vdiff_add_poissonblend(const Registry *registry)
+    void vdiff_add_repairframes(const Registry *registry)
     void vdiff_add_scenedetect(const Registry *registry)
     void vdiff_add_shock(const Registry *registry)
     void vdiff_add_spread(const Registry *registry)
@@ -54,6 +56,7 @@ cdef void add_filters(const Registry *registry) noexcept nogil:
     vdiff_add_kernel(registry)
     vdiff_add_morphology(registry)
     vdiff_add_poissonblend(registry)
+    vdiff_add_repairframes(registry)
     vdiff_add_scenedetect(registry)
     vdiff_add_shock(registry)
     vdiff_add_spread(registry)

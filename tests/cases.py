@@ -625,8 +625,8 @@ FILTERS: dict[str, tuple[Reference, list[dict[str, Any]]]] = {
 WHOLE = {"Interpolate"}
 """Filters that process all planes: they have no argument `planes`."""
 
-MARKERS = {"SceneDetect"}
-"""Filters that draw nothing: frames pass through with properties. Their own modules test all of them."""
+MARKERS = {"SceneDetect", "RepairFrames"}
+"""Filters by which frames pass through with properties, all or all but a few. Their own modules test all of them."""
 
 CASES = [Case(name, args, reference) for name, (reference, rows) in FILTERS.items() for args in rows]
 ONE_EACH = [Case(name, rows[0], reference) for name, (reference, rows) in FILTERS.items()]

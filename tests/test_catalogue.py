@@ -35,6 +35,7 @@ UNSTATED = {
     "Inpaint": {"planes"},
     "Interpolate": set(),
     "Kernel": {"params", "format", "planes"},
+    "RepairFrames": set(),
     "SceneDetect": {"threshold"},
     "PoissonBlend": {"planes"},
     "Shock": {"planes"},
@@ -91,6 +92,8 @@ OTHERS: dict[tuple[str, str], tuple[Any, Mapping[str, Any]]] = {
     ("Inpaint", "tol"): (50, {}),
     ("Kernel", "lags"): (1, {}),
     ("Kernel", "scenechange"): (0, {"lags": 1}),
+    ("RepairFrames", "threshold"): (1e5, {}),
+    ("RepairFrames", "max_gap"): (1, {}),
     ("SceneDetect", "metric"): ("mad", {}),
     ("SceneDetect", "min_length"): (5, {"metric": "mad", "threshold": 5}),
     ("PoissonBlend", "mixed"): (1, {}),
@@ -237,6 +240,8 @@ CLIPS: dict[str, Callable[[vs.VideoNode], dict[str, Any]]] = {
 
 def outcome(clip: vs.VideoNode, name: str, arguments: Mapping[str, Any]) -> list[tuple[Props, list[bytes]]]:
     """What a filter makes, properties and bytes of each frame; its arguments are read as a chain's are."""
+    if name.lower() == "repairframes":  # two frames of another scene, where there is something to repair
+        clip = clip[:2] + clip[4:6] + clip[:4]
     if name in CLIPS:  # no chain can name these, but what they take besides is of the same types
         kinds = {argument: kind for argument, (kind, *_) in declared(name).items()}
         given = {key: chain.convert(name, key, kinds[key], str(value)) for key, value in arguments.items()}

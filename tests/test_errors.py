@@ -75,6 +75,7 @@ NUMBERS: list[tuple[str, str, float, float, Args]] = [
     ("DiffBlend", "limit", 0, 1e6, {}),
     ("ChangeMap", "threshold", 0, 1e6, {}),
     ("Extrapolate", "alpha", -2, 2, {"length": 0}),
+    ("RepairFrames", "threshold", 0, 1e6, {}),
     ("Decay", "halflife", 0.01, 100000, {}),
     ("Decay", "rate", 1e-6, 100, {}),
     ("Spread", "weights", -1000, 1000, {"dx": 3, "dy": -2}),
@@ -157,6 +158,7 @@ INTEGERS = [
     ("ChangeMap", "lag", -100, 100, [101, -101, 2**31, 2**32 + 1, -(2**63)]),
     ("Extrapolate", "length", 0, 2**31 - 4, [-1, 2**31 - 3, 2**31, 2**32 + 1, -(2**63)]),
     ("Interpolate", "factor", 2, 100, [1, 0, -1, 101, 2**31, 2**32 + 2, -(2**63)]),
+    ("RepairFrames", "max_gap", 1, 10, [0, 11, 2**32 + 1, -(2**63)]),
     ("Diffuse3D", "radius", 0, 7, [-1, 8, 2**32 + 1, -(2**63)]),
     ("Diffuse3D", "steps", 0, 64, [-1, 65, 2**32 + 5]),
     ("TensorDiffuse", "steps", 0, 100000, [-1, 100001, 2**32 + 5]),
@@ -377,6 +379,7 @@ def test_parameters_that_may_ask_for_much_do_not_allocate(core: Any) -> None:
         ("Diffuse3D", {"radius": 7}),
         ("DiffBlend", {"lag": -100}),
         ("SceneDetect", {}),
+        ("RepairFrames", {"max_gap": 10}),
         ("Spread", {"dx": 1, "dy": 0, "weights": 1.0, "lag": -3}),
     ],
 )

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 import vapoursynth as vs
 
+from damage import CUTS
 from reference import Real
 from reference import scenedetect as reference
 from scenes import HEIGHT, KINDS, WIDTH, Scenes, load_shots, make_scenes
@@ -36,7 +37,6 @@ from support import (
 )
 
 METRICS = tuple(reference.THRESHOLDS)
-CUTS = {"bikes.mp4": [30, 76, 137, 187, 242], "bigbuckbunny.mp4": [], "carphone_pristine.mp4": []}
 every_metric = pytest.mark.parametrize("metric", METRICS)
 
 Marks = tuple[float, int, int]

@@ -305,6 +305,14 @@ def test_levels_agree_on_scenes(namespaces: list[str], rng: np.random.Generator,
         compare(namespaces, Case("SceneDetect", {"metric": metric}, FILTERS["Dilate"][0]), Video(name, *size), rng)
 
 
+@pytest.mark.parametrize("name", FORMATS)
+def test_levels_agree_on_repairs(namespaces: list[str], rng: np.random.Generator, name: str) -> None:
+    """Of random frames too some are repaired, if any that may be are."""
+    for size, max_gap in (((131, 47), 3), ((40, 300), 10)):
+        args = {"threshold": 0, "max_gap": max_gap}
+        compare(namespaces, Case("RepairFrames", args, FILTERS["Dilate"][0]), Video(name, *size), rng)
+
+
 def test_all_levels_have_the_same_functions(core: Any, namespaces: list[str]) -> None:
     signatures = [
         {f.name: (f.signature, f.return_signature) for f in getattr(core, name).functions()} for name in namespaces

@@ -161,6 +161,14 @@ class Vdiff:
     ) -> vs.VideoNode:
         """Seamless composition: a part of another clip joins the picture around it without a border."""
 
+    def RepairFrames(
+        self,
+        clip: vs.VideoNode,
+        threshold: float = 2,
+        max_gap: int = 3,
+    ) -> vs.VideoNode:
+        """Finds frames that do not fit between their neighbours, and replaces them by the fill between these."""
+
     def SceneDetect(
         self,
         clip: vs.VideoNode,

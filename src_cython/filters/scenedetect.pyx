@@ -8,40 +8,25 @@ Three nodes in a chain, of which the host keeps the results and merges requests,
 """
 
 from libc.stdlib cimport calloc, free
-from libc.string cimport memset
 
 from api.vapoursynth cimport (
-    VSAPI, VSCore, VSFilterDependency, VSFilterGetFrame, VSFrame, VSFrameContext, VSMap, VSNode, VSVideoInfo,
-    arAllFramesReady, arInitial, cfGray, cfRGB, cmForceEnable, fmParallel, maReplace, rpGeneral, rpStrictSpatial,
-    stFloat)
+    VSAPI, VSCore, VSFilterDependency, VSFrame, VSFrameContext, VSMap, VSNode, VSVideoInfo, arAllFramesReady,
+    arInitial, fmParallel, maReplace, rpGeneral, rpStrictSpatial)
 from common.args cimport Args, choice, clip_arg, fail, integer, number, read_args
+from common.features cimport IN_FLIGHT, Stage, add_stage, add_thumbnails, describe_stage, new_row
 from common.frames cimport clamp_to_clip, new_output, request_between
 from common.pixels cimport PLANES, Pixels
 from common.registry cimport Registry, add_filter
-from common.scratch cimport Scratch, free_scratch, give_scratch, take_scratch
 from kernels.scenedetect cimport (
-    ADAPTIVE, HISTOGRAM, MAD, METRICS, MSE, Evidence, Metric, add_change, add_feature, begin_feature, compare,
-    feature_length, feature_scratch, finish_feature, frames_after, frames_before, frames_near, is_cut, score,
-    usual_threshold)
+    ADAPTIVE, HISTOGRAM, LEVELS, MAD, METRICS, MSE, Evidence, Metric, add_change, compare, find_histogram,
+    frames_after, frames_before, frames_near, is_cut, score, usual_threshold)
 
 
 cdef enum:
     LONGEST = 1000      # min_length
-    IN_FLIGHT = 64      # frames that are worked on at once may lie so far apart
     WINDOW = 16         # frames that evidence is made of, at most
     EVIDENCE = 2        # floats
     AROUND = 2 * LONGEST + 8
-
-
-cdef struct Stage:
-    VSNode *source
-    VSVideoInfo vi       # of what comes out
-    Pixels pixels        # of the clip, as all below
-    Metric metric
-    int planes           # that are compared, and count alike
-    int width
-    int height
-    Scratch scratch
 
 
 cdef struct SceneDetect:
@@ -53,14 +38,12 @@ cdef struct SceneDetect:
     int min_length
 
 
-cdef const VSFrame *get_feature(
+cdef const VSFrame *get_histogram(
         int n, int reason, void *instance, void **frame_data,
         VSFrameContext *context, VSCore *core, const VSAPI *api) noexcept nogil:
     cdef Stage *d = <Stage *>instance
     cdef const VSFrame *src
-    cdef VSFrame *dst = NULL
-    cdef void *scratch
-    cdef float *feature
+    cdef VSFrame *dst
     cdef int p
     if reason == arInitial:
         api.requestFrameFilter(n, d.source, context)
@@ -68,37 +51,30 @@ cdef const VSFrame *get_feature(
     if reason != arAllFramesReady:
         return NULL
 
-    scratch = take_scratch(&d.scratch)
-    if scratch != NULL:
-        dst = api.newVideoFrame(&d.vi.format, d.vi.width, d.vi.height, NULL, core)
+    dst = new_row(d, context, core, api)
     if dst == NULL:
-        api.setFilterError(b"SceneDetect: out of memory.", context)
-    else:
-        src = api.getFrameFilter(n, d.source, context)
-        feature = <float *>api.getWritePtr(dst, 0)
-        begin_feature(d.metric, feature)
-        for p in range(d.planes):
-            add_feature(
-                d.metric, feature, api.getReadPtr(src, p), api.getStride(src, p), d.width, d.height, &d.pixels,
-                p, d.planes, scratch)
-        finish_feature(d.metric, feature, d.width, d.height)
-        api.freeFrame(src)
-    if scratch != NULL:
-        give_scratch(&d.scratch, scratch)
+        return NULL
+    src = api.getFrameFilter(n, d.source, context)
+    for p in range(d.planes):
+        find_histogram(
+            <float *>api.getWritePtr(dst, 0) + p * LEVELS, api.getReadPtr(src, p), api.getStride(src, p),
+            d.width, d.height, &d.pixels)
+    api.freeFrame(src)
     return dst
 
 
 cdef Evidence evidence_of_features(const Stage *d, int n, VSFrameContext *context, const VSAPI *api) noexcept nogil:
     cdef const VSFrame *frames[WINDOW]
     cdef const float *features[WINDOW]
-    cdef int first = clamp_to_clip(n, -frames_before(d.metric), &d.vi)
-    cdef int last = clamp_to_clip(n, frames_after(d.metric), &d.vi)
+    cdef Metric metric = <Metric>d.kind
+    cdef int first = clamp_to_clip(n, -frames_before(metric), &d.vi)
+    cdef int last = clamp_to_clip(n, frames_after(metric), &d.vi)
     cdef Evidence e
     cdef int m
     for m in range(first, last + 1):
         frames[m - first] = api.getFrameFilter(m, d.source, context)
         features[m - first] = <const float *>api.getReadPtr(frames[m - first], 0)
-    e = compare(d.metric, features, n - first, last - n, d.width, d.height, d.planes)
+    e = compare(metric, features, n - first, last - n, d.width, d.height, d.planes)
     for m in range(last - first + 1):
         api.freeFrame(frames[m])
     return e
@@ -112,7 +88,7 @@ cdef Evidence evidence_of_pixels(const Stage *d, int n, VSFrameContext *context,
     e.change = e.motion = 0
     for p in range(d.planes):
         add_change(
-            d.metric, &e, api.getReadPtr(x, p), api.getStride(x, p), api.getReadPtr(r, p), api.getStride(r, p),
+            <Metric>d.kind, &e, api.getReadPtr(x, p), api.getStride(x, p), api.getReadPtr(r, p), api.getStride(r, p),
             d.width, d.height, &d.pixels, d.planes)
     api.freeFrame(x)
     api.freeFrame(r)
@@ -123,24 +99,24 @@ cdef const VSFrame *get_evidence(
         int n, int reason, void *instance, void **frame_data,
         VSFrameContext *context, VSCore *core, const VSAPI *api) noexcept nogil:
     cdef Stage *d = <Stage *>instance
+    cdef Metric metric = <Metric>d.kind
     cdef VSFrame *dst
     cdef Evidence *e
     if reason == arInitial:
         request_between(
-            clamp_to_clip(n, -frames_before(d.metric), &d.vi), clamp_to_clip(n, frames_after(d.metric), &d.vi),
-            d.source, context, api)
+            clamp_to_clip(n, -frames_before(metric), &d.vi), clamp_to_clip(n, frames_after(metric), &d.vi), d.source,
+            context, api)
         return NULL
     if reason != arAllFramesReady:
         return NULL
 
-    dst = api.newVideoFrame(&d.vi.format, d.vi.width, d.vi.height, NULL, core)
+    dst = new_row(d, context, core, api)
     if dst == NULL:
-        api.setFilterError(b"SceneDetect: out of memory.", context)
         return NULL
     e = <Evidence *>api.getWritePtr(dst, 0)
     if n == 0:
         e.change = e.motion = 0
-    elif feature_length(d.metric, d.planes) > 0:
+    elif metric == ADAPTIVE or metric == HISTOGRAM:
         e[0] = evidence_of_features(d, n, context, api)
     else:
         e[0] = evidence_of_pixels(d, n, context, api)
@@ -194,13 +170,6 @@ cdef const VSFrame *get_frame(
     return dst
 
 
-cdef void free_stage(void *instance, VSCore *core, const VSAPI *api) noexcept nogil:
-    cdef Stage *d = <Stage *>instance
-    api.freeNode(d.source)
-    free_scratch(&d.scratch)
-    free(d)
-
-
 cdef void free_instance(void *instance, VSCore *core, const VSAPI *api) noexcept nogil:
     cdef SceneDetect *d = <SceneDetect *>instance
     api.freeNode(d.clip)
@@ -208,46 +177,15 @@ cdef void free_instance(void *instance, VSCore *core, const VSAPI *api) noexcept
     free(d)
 
 
-cdef VSNode *add_stage(
-        const Stage *stage, VSNode *source, bint spatial, int width, int cached, VSFilterGetFrame getter, VSCore *core,
-        const VSAPI *api) noexcept nogil:
-    """A node of rows of floats that keeps so many of them. The stage's source is this one. NULL: out of memory."""
-    cdef Stage *d = <Stage *>calloc(1, sizeof(Stage))
-    cdef VSFilterDependency needs
-    cdef VSNode *node
-    if d == NULL:
-        api.freeNode(source)
-        return NULL
-    d[0] = stage[0]
-    d.source = source
-    d.vi.width = width
-    d.vi.height = 1
-    api.queryVideoFormat(&d.vi.format, cfGray, stFloat, 32, 0, 0, core)
-    needs.source = source
-    needs.requestPattern = rpStrictSpatial if spatial else rpGeneral
-    node = api.createVideoFilter2(b"SceneDetect", &d.vi, getter, free_stage, fmParallel, &needs, 1, d, core)
-    api.setCacheMode(node, cmForceEnable)
-    api.setCacheOptions(node, True, cached, 0)
-    return node
-
-
 cdef VSNode *add_evidence(
         SceneDetect *d, const Pixels *pixels, VSCore *core, const VSAPI *api) noexcept nogil:
     """The evidence of the clip's frames."""
-    cdef Stage stage
+    cdef Stage stage = describe_stage(b"SceneDetect", d.metric, pixels, d.vi)
     cdef VSNode *source = api.addNodeRef(d.clip)
-    cdef int length
-    memset(&stage, 0, sizeof(Stage))
-    stage.vi = d.vi[0]
-    stage.pixels = pixels[0]
-    stage.metric = d.metric
-    stage.planes = 3 if d.vi.format.colorFamily == cfRGB else 1
-    length = feature_length(d.metric, stage.planes)
-    stage.width = d.vi.width
-    stage.height = d.vi.height
-    stage.scratch.size = feature_scratch(d.metric, d.vi.width)
-    if length > 0:
-        source = add_stage(&stage, source, True, length, WINDOW + IN_FLIGHT, get_feature, core, api)
+    if d.metric == ADAPTIVE:
+        source = add_thumbnails(&stage, source, WINDOW, core, api)
+    elif d.metric == HISTOGRAM:
+        source = add_stage(&stage, source, True, LEVELS * stage.planes, WINDOW + IN_FLIGHT, get_histogram, core, api)
     if source == NULL:
         return NULL
     return add_stage(&stage, source, False, EVIDENCE, 2 * around(d) + 2 + IN_FLIGHT, get_evidence, core, api)
