@@ -3,37 +3,45 @@
     minimise sum of (L u)^2 over all pixels of the plane:  L L u = 0  at each unknown pixel
 
 L is the 5-point Laplace operator, with nothing across the frame's border; L L has 13 pixels. Its condition grows with
-the fourth power of a hole's width, beyond the digits of float: all is in double.
+the fourth power of a hole's width, beyond the digits of float.
 
-The solver is conjugate gradients, preconditioned by a V-cycle of multigrid: steps at the Chebyshev nodes of
-LEAST...MOST, the part of the spectrum that a coarser grid does not show; cells of 2 x 2 pixels, unknown if all of them
-are, with the same operator, whose eigenvalues are 16 times those on the finer grid; between them bilinear
-interpolation and its transpose. Some 20 iterations, whatever the size of a hole.
+The solver is conjugate gradients in double, from the harmonic solution on, preconditioned by a V-cycle of multigrid in
+float, which need not be exact: steps at the Chebyshev nodes of the part of the spectrum that a coarser grid does not
+show; cells of 2 x 2 pixels, unknown if all of them are, with the same operator, whose eigenvalues are 16 times those on
+the finer grid; between them bilinear interpolation and its transpose. On a coarse grid a hole is softer than it should
+be, as what holds it is half a cell or more away; so cells beside known ones are also tied to 0, with a weight of TIE for
+each, found by trying. Some 10 iterations, whatever the size of a hole: 20 without the tie, more the larger it is.
 """
 
-from libc.math cimport fabs, fmax
 from libc.stddef cimport ptrdiff_t, size_t
 from libc.string cimport memcpy, memset
 
-from common.c cimport crow_double, row, row_double
+from common.c cimport crow, crow_double, fabsf, maxf, row, row_double
 from common.pixels cimport View, load_part
-from kernels.multigrid cimport row_pitch
+from kernels.multigrid cimport Grid, grid_floats, row_pitch
+from kernels.poisson cimport solve_box
 from kernels.regions cimport Region, Run
 
 
 cdef enum:
     LEVELS = 32
     RING = 2               # pixels around a box that count
-    LEAD = 8               # doubles before a row: the ring, and a whole cache line
-    LANES = 8              # sums are taken in as many parts at every CPU level
+    LEAD = 16              # numbers before a row: the ring, and whole cache lines
+    LANES = 16             # sums are taken in as many parts at every CPU level
     STEPS = 4              # before and after a coarser level
+    TIE = 3
     ITERATIONS = 500       # at most
 
 
-cdef struct Surface:       # arrays of doubles: a box and the ring around it
+ctypedef fused real:
+    float
+    double
+
+
+cdef struct Surface:       # how arrays are laid: a box and the ring around it
     int width
     int height
-    size_t pitch
+    size_t pitch           # of a row
     # Pixels that the frame has beyond the box, up to RING.
     int left
     int right
@@ -43,35 +51,40 @@ cdef struct Surface:       # arrays of doubles: a box and the ring around it
 
 cdef struct Level:
     Surface s
-    double *unknown        # 1 or 0
-    double *u
-    double *f
-    double *laplacian      # of u
-    double *residual
+    float *unknown         # 1 or 0
+    float *tie             # added to the operator's diagonal
+    float *u
+    float *f
+    float *residual
 
 
 cdef struct Solver:
     int count
     Level level[LEVELS]
+    float *lines           # three, for the Laplacian of rows
+    # Conjugate gradients, laid like level 0.
+    double *unknown
     double *x
+    double *residual
     double *direction
-    double *line
+    double *image          # of the direction
+    double *laplacian
 
 
-cdef inline size_t double_pitch(int width) noexcept nogil:
+cdef inline size_t surface_pitch(int width) noexcept nogil:
     return (<size_t>width + RING + LEAD - 1) // LEAD * LEAD + LEAD
 
 
-cdef inline size_t surface_doubles(int width, int height) noexcept nogil:
+cdef inline size_t surface_numbers(int width, int height) noexcept nogil:
     """Of one array."""
-    return double_pitch(width) * (<size_t>height + 2 * RING) + LEAD
+    return surface_pitch(width) * (<size_t>height + 2 * RING) + LEAD
 
 
-cdef inline size_t solver_doubles(int width, int height) noexcept nogil:
+cdef inline size_t solver_floats(int width, int height) noexcept nogil:
     """The memory of a solver for a box."""
-    cdef size_t size = 2 * surface_doubles(width, height) + double_pitch(width) + LEAD
+    cdef size_t size = 2 * 6 * surface_numbers(width, height) + 3 * surface_pitch(width) + LEAD
     while True:
-        size += 5 * surface_doubles(width, height)
+        size += 5 * surface_numbers(width, height)
         if width <= 2 and height <= 2:
             return size
         width = (width + 1) // 2
@@ -79,18 +92,26 @@ cdef inline size_t solver_doubles(int width, int height) noexcept nogil:
 
 
 cdef inline size_t biharmonic_floats(const Region *r) noexcept nogil:
-    """The memory of solve_biharmonic for a region."""
+    """The memory of solve_biharmonic for a region, beside that of its box as a picture."""
     cdef int width = r.right - r.left
     cdef int height = r.bottom - r.top
-    return 2 * solver_doubles(width, height) + max(row_pitch(width) * height, row_pitch(width + 2 * RING))
+    return grid_floats(width, height) + solver_floats(width, height) + row_pitch(width + 2 * RING)
 
 
-cdef inline double *take_doubles(double **memory, const Surface *s) noexcept nogil:
+cdef inline float *take_floats(float **memory, const Surface *s) noexcept nogil:
     """An array of zeros; its first pixel."""
-    cdef size_t size = surface_doubles(s.width, s.height)
-    cdef double *array = memory[0]
-    memset(array, 0, size * sizeof(double))
+    cdef size_t size = surface_numbers(s.width, s.height)
+    cdef float *array = memory[0]
+    memset(array, 0, size * sizeof(float))
     memory[0] += size
+    return array + RING * s.pitch + LEAD
+
+
+cdef inline double *take_doubles(float **memory, const Surface *s) noexcept nogil:
+    cdef size_t size = surface_numbers(s.width, s.height)
+    cdef double *array = <double *>memory[0]
+    memset(array, 0, size * sizeof(double))
+    memory[0] += 2 * size
     return array + RING * s.pitch + LEAD
 
 
@@ -99,7 +120,7 @@ cdef inline Surface lay_surface(const Region *r, int width, int height) noexcept
     cdef Surface s
     s.width = r.right - r.left
     s.height = r.bottom - r.top
-    s.pitch = double_pitch(s.width)
+    s.pitch = surface_pitch(s.width)
     s.left = min(r.left, RING)
     s.right = min(width - r.right, RING)
     s.top = min(r.top, RING)
@@ -112,7 +133,7 @@ cdef inline Surface halved(const Surface *s) noexcept nogil:
     cdef Surface h
     h.width = (s.width + 1) // 2
     h.height = (s.height + 1) // 2
-    h.pitch = double_pitch(h.width)
+    h.pitch = surface_pitch(h.width)
     h.left = RING if s.left > 0 else 0
     h.right = RING if s.right > 0 else 0
     h.top = RING if s.top > 0 else 0
@@ -120,85 +141,44 @@ cdef inline Surface halved(const Surface *s) noexcept nogil:
     return h
 
 
-cdef inline void lay_level(Level *v, double **memory) noexcept nogil:
-    v.unknown = take_doubles(memory, &v.s)
-    v.u = take_doubles(memory, &v.s)
-    v.f = take_doubles(memory, &v.s)
-    v.laplacian = take_doubles(memory, &v.s)
-    v.residual = take_doubles(memory, &v.s)
+cdef inline void lay_level(Level *v, float **memory) noexcept nogil:
+    v.unknown = take_floats(memory, &v.s)
+    v.tie = take_floats(memory, &v.s)
+    v.u = take_floats(memory, &v.s)
+    v.f = take_floats(memory, &v.s)
+    v.residual = take_floats(memory, &v.s)
 
 
-# The operator
+# The operator. Beyond the frame's border are the pixels at it: so nothing crosses it.
 
-cdef inline void mirror(double *a, const Surface *s, int depth) noexcept nogil:
-    """Beyond the frame's border, where it is within `depth` of the box, the pixels at it: so nothing crosses it."""
-    cdef ptrdiff_t p = s.pitch
-    cdef int first = -min(s.top, depth)
-    cdef int end = s.height + min(s.bottom, depth)
-    cdef int y
+cdef inline void mirror_ends(real *a, const Surface *s, int depth) noexcept nogil:
+    """Of a row, where the frame's border is within `depth` of the box."""
     if s.left < depth:
-        for y in range(first, end):
-            a[y * p - s.left - 1] = a[y * p - s.left]
+        (a - s.left - 1)[0] = (a - s.left)[0]
     if s.right < depth:
-        for y in range(first, end):
-            a[y * p + s.width + s.right] = a[y * p + s.width + s.right - 1]
+        a[s.width + s.right] = a[s.width + s.right - 1]
+
+
+cdef inline void mirror(real *a, const Surface *s, int depth) noexcept nogil:
+    cdef ptrdiff_t p = s.pitch
+    cdef int y
+    for y in range(-min(s.top, depth), s.height + min(s.bottom, depth)):
+        mirror_ends(a + y * p, s, depth)
     if s.top < depth:
-        memcpy(a - (s.top + 1) * p - RING, a - s.top * p - RING, (s.width + 2 * RING) * sizeof(double))
+        memcpy(a - (s.top + 1) * p - RING, a - s.top * p - RING, (s.width + 2 * RING) * sizeof(real))
     if s.bottom < depth:
         y = s.height + s.bottom
-        memcpy(a + y * p - RING, a + (y - 1) * p - RING, (s.width + 2 * RING) * sizeof(double))
+        memcpy(a + y * p - RING, a + (y - 1) * p - RING, (s.width + 2 * RING) * sizeof(real))
 
 
-cdef inline void laplace_row(row_double out, crow_double up, crow_double u, crow_double below, int n) noexcept nogil:
+cdef inline real laplacian(real *up, real *u, real *below, int x) noexcept nogil:
+    return ((u[x] + u[x]) - (u[x - 1] + u[x + 1])) + ((u[x] + u[x]) - (up[x] + below[x]))
+
+
+cdef inline void laplace_row(real *out, real *up, real *u, real *below, int n) noexcept nogil:
     cdef int x
     for x in range(n):  # hot
-        out[x] = <double>4 * u[x] - ((u[x - 1] + u[x + 1]) + (up[x] + below[x]))
-
-
-cdef inline void masked_laplace_row(
-        row_double out, crow_double up, crow_double u, crow_double below, crow_double unknown,
-        int n) noexcept nogil:
-    cdef double value
-    cdef int x
-    for x in range(n):  # hot
-        value = <double>4 * u[x] - ((u[x - 1] + u[x + 1]) + (up[x] + below[x]))
-        out[x] = value if unknown[x] != 0 else 0     # a pixel that does not count may be NaN
-
-
-cdef inline void take_laplacian(Level *v, double *u) noexcept nogil:
-    """In the box and the ring of one pixel around it. What u has beyond the frame's border is overwritten."""
-    cdef ptrdiff_t p = v.s.pitch
-    cdef int y
-    mirror(u, &v.s, 2)
-    for y in range(-min(v.s.top, 1), v.s.height + min(v.s.bottom, 1)):
-        laplace_row(
-            v.laplacian + y * p - 1, u + (y - 1) * p - 1, u + y * p - 1, u + (y + 1) * p - 1, v.s.width + 2)
-    mirror(v.laplacian, &v.s, 1)
-
-
-cdef inline void apply_biharmonic(Level *v, double *out, double *u) noexcept nogil:
-    """L L u at unknown pixels, 0 at others."""
-    cdef ptrdiff_t p = v.s.pitch
-    cdef const double *w = v.laplacian
-    cdef int y
-    take_laplacian(v, u)
-    for y in range(v.s.height):
-        masked_laplace_row(out + y * p, w + (y - 1) * p, w + y * p, w + (y + 1) * p, v.unknown + y * p, v.s.width)
-
-
-cdef inline void combine_row(row_double out, double before, double factor, crow_double a, int n) noexcept nogil:
-    cdef int x
-    for x in range(n):  # hot
-        out[x] = before * out[x] + factor * a[x]
-
-
-cdef inline void combine(
-        double *out, double before, double factor, const double *a, const Surface *s) noexcept nogil:
-    """out = before*out + factor*a"""
-    for _ in range(s.height):
-        combine_row(out, before, factor, a, s.width)
-        out += s.pitch
-        a += s.pitch
+        out[x] = laplacian(up, u, below, x)
 
 
 # Coarser levels
@@ -206,7 +186,7 @@ cdef inline void combine(
 cdef inline bint halve(Level *coarse, const Level *fine) noexcept nogil:
     """Which cells are unknown; whether there is any."""
     cdef bint any = False
-    cdef double unknown
+    cdef float unknown
     cdef int x, y, i, j
     for y in range(coarse.s.height):
         for x in range(coarse.s.width):
@@ -219,25 +199,48 @@ cdef inline bint halve(Level *coarse, const Level *fine) noexcept nogil:
     return any
 
 
+cdef inline void clear_ring(float *a, const Surface *s) noexcept nogil:
+    """What `mirror` with a depth of 1 has set."""
+    cdef ptrdiff_t p = s.pitch
+    cdef int y
+    for y in range(-1, s.height + 1):
+        a[y * p - 1] = a[y * p + s.width] = 0
+    memset(a - p - RING, 0, (s.width + 2 * RING) * sizeof(float))
+    memset(a + s.height * p - RING, 0, (s.width + 2 * RING) * sizeof(float))
+
+
+cdef inline void tie_border(Level *v) noexcept nogil:
+    """For each known neighbour within the frame."""
+    cdef ptrdiff_t p = v.s.pitch
+    cdef float *u = v.unknown
+    cdef ptrdiff_t i
+    cdef int x, y
+    mirror(u, &v.s, 1)
+    for y in range(v.s.height):
+        for x in range(v.s.width):
+            i = y * p + x
+            v.tie[i] = TIE * ((<float>4 - (u[i - 1] + u[i + 1])) - (u[i - p] + u[i + p]))
+    clear_ring(u, &v.s)
+
+
 cdef inline void mix_rows(
-        row_double out, double near, crow_double a, crow_double b, double far, crow_double c, crow_double d,
-        int n) noexcept nogil:
+        row out, float near, crow a, crow b, float far, crow c, crow d, int n) noexcept nogil:
     cdef int x
     for x in range(n):  # hot
         out[x] = near * (a[x] + b[x]) + far * (c[x] + d[x])
 
 
-cdef inline void restrict_row(row_double f, crow_double fine, crow_double unknown, int n) noexcept nogil:
+cdef inline void restrict_row(row f, crow fine, crow unknown, int n) noexcept nogil:
     cdef int x
     for x in range(n):
         f[x] = unknown[x] * (
-            (fine[2 * x] + fine[2 * x + 1]) * <double>0.75 + (fine[2 * x - 1] + fine[2 * x + 2]) * <double>0.25)
+            (fine[2 * x] + fine[2 * x + 1]) * <float>0.75 + (fine[2 * x - 1] + fine[2 * x + 2]) * <float>0.25)
 
 
-cdef inline void restrict_residual(Level *coarse, Level *fine, double *line) noexcept nogil:
+cdef inline void restrict_residual(Level *coarse, Level *fine, float *line) noexcept nogil:
     """The transpose of `prolong`, a quarter of it for the mean, and 16 times for the operator's eigenvalues."""
     cdef ptrdiff_t p = fine.s.pitch
-    cdef double *r = fine.residual
+    cdef float *r = fine.residual
     cdef int n = fine.s.width
     cdef int y
     mirror(r, &fine.s, 1)
@@ -246,7 +249,7 @@ cdef inline void restrict_residual(Level *coarse, Level *fine, double *line) noe
         for y in range(-1, fine.s.height + 1):
             r[y * p + n] = 0
     if fine.s.height % 2 == 1:
-        memset(r + fine.s.height * p - RING, 0, (n + 2 * RING) * sizeof(double))
+        memset(r + fine.s.height * p - RING, 0, (n + 2 * RING) * sizeof(float))
     for y in range(coarse.s.height):
         mix_rows(
             line - 1, 3, r + 2 * y * p - 1, r + (2 * y + 1) * p - 1, 1, r + (2 * y - 1) * p - 1,
@@ -254,86 +257,169 @@ cdef inline void restrict_residual(Level *coarse, Level *fine, double *line) noe
         restrict_row(coarse.f + y * coarse.s.pitch, line, coarse.unknown + y * coarse.s.pitch, coarse.s.width)
 
 
-cdef inline void prolong_row(row_double u, crow_double coarse, crow_double unknown, int n) noexcept nogil:
+cdef inline void prolong_row(row u, crow coarse, crow unknown, int n) noexcept nogil:
     cdef int x
     for x in range(n):
-        u[2 * x] += unknown[2 * x] * (<double>0.75 * coarse[x] + <double>0.25 * coarse[x - 1])
-        u[2 * x + 1] += unknown[2 * x + 1] * (<double>0.75 * coarse[x] + <double>0.25 * coarse[x + 1])
+        u[2 * x] += unknown[2 * x] * (<float>0.75 * coarse[x] + <float>0.25 * coarse[x - 1])
+        u[2 * x + 1] += unknown[2 * x + 1] * (<float>0.75 * coarse[x] + <float>0.25 * coarse[x + 1])
 
 
-cdef inline void prolong(Level *fine, Level *coarse, double *line) noexcept nogil:
+cdef inline void prolong(Level *fine, Level *coarse, float *line) noexcept nogil:
     """Adds the coarse solution, bilinearly between the centres of cells."""
     cdef ptrdiff_t p = coarse.s.pitch
-    cdef const double *near
-    cdef const double *far
+    cdef const float *near
+    cdef const float *far
     cdef int y
     mirror(coarse.u, &coarse.s, 1)
     for y in range(fine.s.height):
         near = coarse.u + (y // 2) * p - 1
         far = near + (p if y % 2 == 1 else -p)
-        mix_rows(line - 1, 0.375, near, near, 0.125, far, far, coarse.s.width + 2)
+        mix_rows(line - 1, <float>0.375, near, near, <float>0.125, far, far, coarse.s.width + 2)
         prolong_row(fine.u + y * fine.s.pitch, line, fine.unknown + y * fine.s.pitch, coarse.s.width)
 
 
-# The V-cycle
+# The V-cycle. Rows w are the Laplacian of u.
+
+cdef inline float remainder(
+        const float *u, const float *f, const float *up, const float *w, const float *below, const float *unknown,
+        const float *tie, int x) noexcept nogil:
+    """What u leaves of f, at one pixel."""
+    return unknown[x] * ((f[x] - tie[x] * u[x]) - (
+        ((w[x] + w[x]) - (w[x - 1] + w[x + 1])) + ((w[x] + w[x]) - (up[x] + below[x]))))
+
 
 cdef inline void step_row(
-        row_double u, crow_double f, crow_double up, crow_double w, crow_double below, crow_double unknown,
-        double omega, int n) noexcept nogil:
-    """w: the Laplacian of u."""
+        row u, crow f, crow up, crow w, crow below, crow unknown, crow tie, float omega, int n) noexcept nogil:
     cdef int x
     for x in range(n):  # hot
-        u[x] += omega * unknown[x] * (f[x] - (<double>4 * w[x] - ((w[x - 1] + w[x + 1]) + (up[x] + below[x]))))
+        u[x] = u[x] + omega * remainder(u, f, up, w, below, unknown, tie, x)
 
 
-cdef inline void smooth(Level *v, bint from_zero) noexcept nogil:
-    cdef double omega[STEPS]
+cdef inline void remainder_row(
+        row out, crow u, crow f, crow up, crow w, crow below, crow unknown, crow tie, int n) noexcept nogil:
+    cdef int x
+    for x in range(n):  # hot
+        out[x] = remainder(u, f, up, w, below, unknown, tie, x)
+
+
+cdef inline float *line_of(float *lines, const Surface *s, int y) noexcept nogil:
+    return lines + ((y + 3) % 3) * <ptrdiff_t>s.pitch
+
+
+cdef inline void sweep(Level *v, float omega, float *out, float *lines) noexcept nogil:
+    """A step of u or, if there is `out`, what u leaves of f: as soon as the Laplacian of the next row is there."""
     cdef ptrdiff_t p = v.s.pitch
-    cdef const double *w = v.laplacian
-    cdef int i, y
-    # The Chebyshev nodes of 4...64: 34 + 30 cos((2i + 1) pi/8).
-    omega[0] = 1 / 61.716385975338607
-    omega[1] = 1 / 45.480502970952693
-    omega[2] = 1 / 22.519497029047307
-    omega[3] = 1 / 6.2836140246613933
-    for i in range(STEPS):
-        if i == 0 and from_zero:
-            combine(v.u, 0, omega[0], v.f, &v.s)
-            continue
-        take_laplacian(v, v.u)
-        for y in range(v.s.height):
+    cdef size_t size = (v.s.width + 2) * sizeof(float)
+    cdef float *u = v.u
+    cdef float *w
+    cdef ptrdiff_t i
+    cdef int y
+    mirror(u, &v.s, 2)
+    for y in range(-min(v.s.top, 1), v.s.height + 1):
+        w = line_of(lines, &v.s, y)
+        if y < v.s.height + min(v.s.bottom, 1):
+            i = y * p - 1
+            laplace_row(w - 1, u + i - p, u + i, u + i + p, v.s.width + 2)
+            mirror_ends(w, &v.s, 1)
+        else:
+            memcpy(w - 1, line_of(lines, &v.s, y - 1) - 1, size)
+        if y == 0 and v.s.top == 0:
+            memcpy(line_of(lines, &v.s, -1) - 1, w - 1, size)
+        i = (y - 1) * p
+        if y > 0 and out != NULL:
+            remainder_row(
+                out + i, u + i, v.f + i, line_of(lines, &v.s, y - 2), line_of(lines, &v.s, y - 1), w, v.unknown + i,
+                v.tie + i, v.s.width)
+        elif y > 0:
             step_row(
-                v.u + y * p, v.f + y * p, w + (y - 1) * p, w + y * p, w + (y + 1) * p, v.unknown + y * p, omega[i],
-                v.s.width)
+                u + i, v.f + i, line_of(lines, &v.s, y - 2), line_of(lines, &v.s, y - 1), w, v.unknown + i, v.tie + i,
+                omega, v.s.width)
+
+
+cdef inline void scale_row(row out, float factor, crow a, int n) noexcept nogil:
+    cdef int x
+    for x in range(n):  # hot
+        out[x] = factor * a[x]
+
+
+cdef inline void smooth(Level *v, bint from_zero, float *lines) noexcept nogil:
+    cdef float omega[STEPS]
+    cdef int i, y
+    # The Chebyshev nodes of 4...64 + 2 TIE: 37 + 33 cos((2i + 1) pi/8).
+    omega[0] = <float>(1 / 67.488024584)
+    omega[1] = <float>(1 / 49.628553268)
+    omega[2] = <float>(1 / 24.371446732)
+    omega[3] = <float>(1 / 6.511975416)
+    if from_zero:
+        for y in range(v.s.height):
+            scale_row(v.u + y * v.s.pitch, omega[0], v.f + y * v.s.pitch, v.s.width)
+    for i in range(1 if from_zero else 0, STEPS):
+        sweep(v, omega[i], NULL, lines)
 
 
 cdef inline void cycle(Solver *g) noexcept nogil:
     """For the f of level 0, from zero; the result is its u."""
     cdef Level *v
     cdef int i
-    for i in range(g.count):
+    for i in range(g.count - 1):
         v = &g.level[i]
-        smooth(v, True)
-        if i < g.count - 1:
-            apply_biharmonic(v, v.residual, v.u)
-            combine(v.residual, -1, 1, v.f, &v.s)
-            restrict_residual(&g.level[i + 1], v, g.line)
-    smooth(&g.level[g.count - 1], False)
+        smooth(v, True, g.lines)
+        sweep(v, 0, v.residual, g.lines)
+        restrict_residual(&g.level[i + 1], v, g.lines)
+    smooth(&g.level[g.count - 1], True, g.lines)
+    smooth(&g.level[g.count - 1], False, g.lines)
     for i in range(g.count - 2, -1, -1):
         v = &g.level[i]
-        prolong(v, &g.level[i + 1], g.line)
-        smooth(v, False)
+        prolong(v, &g.level[i + 1], g.lines)
+        smooth(v, False, g.lines)
 
 
 # Conjugate gradients
 
-cdef inline void add_products(double *lanes, const double *a, const double *b) noexcept nogil:
+cdef inline void masked_laplace_row(
+        row_double out, crow_double up, crow_double u, crow_double below, crow_double unknown, int n) noexcept nogil:
+    cdef double value
+    cdef int x
+    for x in range(n):  # hot
+        value = ((u[x] + u[x]) - (u[x - 1] + u[x + 1])) + ((u[x] + u[x]) - (up[x] + below[x]))
+        out[x] = value if unknown[x] != 0 else 0     # a pixel that does not count may be NaN
+
+
+cdef inline void apply_biharmonic(double *out, double *u, Solver *g) noexcept nogil:
+    """L L u at unknown pixels, 0 at others. What u has beyond the frame's border is overwritten."""
+    cdef Surface *s = &g.level[0].s
+    cdef ptrdiff_t p = s.pitch
+    cdef double *w = g.laplacian
+    cdef int y
+    mirror(u, s, 2)
+    for y in range(-min(s.top, 1), s.height + min(s.bottom, 1)):
+        laplace_row(w + y * p - 1, u + (y - 1) * p - 1, u + y * p - 1, u + (y + 1) * p - 1, s.width + 2)
+    mirror(w, s, 1)
+    for y in range(s.height):
+        masked_laplace_row(out + y * p, w + (y - 1) * p, w + y * p, w + (y + 1) * p, g.unknown + y * p, s.width)
+
+
+cdef inline void combine_row(double *out, double before, double factor, real *a, int n) noexcept nogil:
+    cdef int x
+    for x in range(n):  # hot
+        out[x] = before * out[x] + factor * a[x]
+
+
+cdef inline void combine(double *out, double before, double factor, real *a, const Surface *s) noexcept nogil:
+    """out = before*out + factor*a"""
+    for _ in range(s.height):
+        combine_row(out, before, factor, a, s.width)
+        out += s.pitch
+        a += s.pitch
+
+
+cdef inline void add_products(double *lanes, const double *a, real *b) noexcept nogil:
     cdef int k
     for k in range(LANES):
         lanes[k] += a[k] * b[k]
 
 
-cdef inline double product(const double *a, const double *b, const Surface *s) noexcept nogil:
+cdef inline double product(const double *a, real *b, const Surface *s) noexcept nogil:
     """The sum of products, in an order that does not depend on the CPU. Beyond the box, a is 0."""
     cdef double lanes[LANES]
     cdef double total = 0
@@ -350,43 +436,14 @@ cdef inline double product(const double *a, const double *b, const Surface *s) n
     return total
 
 
-cdef inline double largest(const double *a, const Surface *s) noexcept nogil:
-    cdef double m = 0
+cdef inline float largest(const float *a, const Surface *s) noexcept nogil:
+    cdef float m = 0
     cdef int x
     for _ in range(s.height):
         for x in range(s.width):
-            m = fmax(fabs(a[x]), m)
+            m = maxf(fabsf(a[x]), m)
         a += s.pitch
     return m
-
-
-cdef inline void begin(
-        Solver *g, const View *src, const Region *r, const Run *runs, double *memory, float *line) noexcept nogil:
-    """The levels, and the picture as x, 0 at unknown pixels."""
-    cdef Level *v = &g.level[0]
-    cdef int n, x, y
-    v.s = lay_surface(r, src.width, src.height)
-    g.x = take_doubles(&memory, &v.s)
-    g.direction = take_doubles(&memory, &v.s)
-    g.line = memory + LEAD
-    memory += double_pitch(v.s.width) + LEAD
-    lay_level(v, &memory)
-    for y in range(-v.s.top, v.s.height + v.s.bottom):
-        load_part(line, src, r.left - v.s.left, r.top + y, v.s.left + v.s.width + v.s.right)
-        for x in range(v.s.left + v.s.width + v.s.right):
-            g.x[y * <ptrdiff_t>v.s.pitch - v.s.left + x] = line[x]
-    for n in range(r.count):
-        for x in range(runs[n].first - r.left, runs[n].end - r.left):
-            v.unknown[(runs[n].y - r.top) * v.s.pitch + x] = 1
-            g.x[(runs[n].y - r.top) * v.s.pitch + x] = 0
-    g.count = 1
-    while v.s.width > 2 or v.s.height > 2:
-        v = &g.level[g.count]
-        v.s = halved(&g.level[g.count - 1].s)
-        lay_level(v, &memory)
-        if not halve(v, &g.level[g.count - 1]):
-            return
-        g.count += 1
 
 
 cdef inline void narrow_row(row out, crow_double a, int n) noexcept nogil:
@@ -395,39 +452,90 @@ cdef inline void narrow_row(row out, crow_double a, int n) noexcept nogil:
         out[x] = <float>a[x]
 
 
+cdef inline void narrow(float *out, size_t pitch, const double *a, const Surface *s) noexcept nogil:
+    for _ in range(s.height):
+        narrow_row(out, a, s.width)
+        out += pitch
+        a += s.pitch
+
+
+cdef inline void begin(
+        Solver *g, const View *src, const Region *r, const Run *runs, const float *inside, float *memory,
+        float *line) noexcept nogil:
+    """The levels, and as x the picture, of unknown pixels what is `inside`, laid like the box of the region."""
+    cdef Level *v = &g.level[0]
+    cdef Surface *s = &v.s
+    cdef ptrdiff_t i
+    cdef int n, x, y
+    v.s = lay_surface(r, src.width, src.height)
+    g.unknown = take_doubles(&memory, s)
+    g.x = take_doubles(&memory, s)
+    g.residual = take_doubles(&memory, s)
+    g.direction = take_doubles(&memory, s)
+    g.image = take_doubles(&memory, s)
+    g.laplacian = take_doubles(&memory, s)
+    g.lines = memory + LEAD
+    memory += 3 * s.pitch + LEAD
+    lay_level(v, &memory)
+    for y in range(-s.top, s.height + s.bottom):
+        load_part(line, src, r.left - s.left, r.top + y, s.left + s.width + s.right)
+        for x in range(s.left + s.width + s.right):
+            g.x[y * <ptrdiff_t>s.pitch - s.left + x] = line[x]
+    for n in range(r.count):
+        y = runs[n].y - r.top
+        for x in range(runs[n].first - r.left, runs[n].end - r.left):
+            i = y * <ptrdiff_t>s.pitch + x
+            v.unknown[i] = 1
+            g.unknown[i] = 1
+            g.x[i] = inside[y * row_pitch(s.width) + x]
+    g.count = 1
+    while v.s.width > 2 or v.s.height > 2:
+        v = &g.level[g.count]
+        v.s = halved(&g.level[g.count - 1].s)
+        lay_level(v, &memory)
+        if not halve(v, &g.level[g.count - 1]):
+            return
+        tie_border(v)
+        g.count += 1
+
+
 cdef inline const float *solve_biharmonic(
-        const View *src, const Region *r, const Run *runs, float tolerance, float *memory) noexcept nogil:
-    """The box of a region, solved, off by about `tolerance` or less; rows are row_pitch of its width apart.
+        const View *src, const Region *r, const Run *runs, const float *picture, float tolerance,
+        float *memory) noexcept nogil:
+    """The box of a region, solved, off by about `tolerance` or less, laid like its picture.
 
     Its pixels are all that are unknown within RING of them.
     """
+    cdef Grid harmonic
     cdef Solver g
-    cdef float *line = memory + 2 * solver_doubles(r.right - r.left, r.bottom - r.top)
     cdef Level *v = &g.level[0]
-    cdef const Surface *s = &v.s
+    cdef Surface *s = &v.s
+    cdef int width = r.right - r.left
+    cdef int height = r.bottom - r.top
+    cdef float *rest = memory + grid_floats(width, height)
+    cdef float *line = rest + solver_floats(width, height)
     cdef double rz, curvature
     cdef double before = 1
-    cdef int n, y
-    begin(&g, src, r, runs, <double *>memory, line)
-    apply_biharmonic(v, v.residual, g.x)
-    combine(v.f, 0, -1, v.residual, s)
+    cdef int n
+    solve_box(&harmonic, r, runs, src.width, src.height, picture, NULL, 4 * tolerance, memory)
+    begin(&g, src, r, runs, harmonic.x, rest, line)
+    apply_biharmonic(g.image, g.x, &g)
+    combine(g.residual, 0, -1, g.image, s)
     for n in range(ITERATIONS):
+        narrow(v.f, s.pitch, g.residual, s)
         cycle(&g)
-        # Slow modes hardly show in a cycle: what is left has been seen to be as much again.
-        if n > 0 and not largest(v.u, s) > 0.5 * tolerance:
+        # Slow modes hardly show in a cycle: what is left has been seen to be more than that.
+        if not largest(v.u, s) > <float>0.25 * tolerance:
             combine(g.x, 1, 1, v.u, s)
             break
-        rz = product(v.f, v.u, s)
+        rz = product(g.residual, v.u, s)
         combine(g.direction, rz / before if n > 0 else 0, 1, v.u, s)
         before = rz
-        apply_biharmonic(v, v.residual, g.direction)
-        curvature = product(v.residual, g.direction, s)
-        if not curvature > 0:      # all is solved, or NaN, which is to show
-            if curvature != curvature:
-                combine(g.x, 1, curvature, g.direction, s)
+        apply_biharmonic(g.image, g.direction, &g)
+        curvature = product(g.image, g.direction, s)
+        if not curvature > 0:  # all is solved, or NaN, which the harmonic solution shows
             break
         combine(g.x, 1, rz / curvature, g.direction, s)
-        combine(v.f, 1, -rz / curvature, v.residual, s)
-    for y in range(s.height):
-        narrow_row(line + y * row_pitch(s.width), g.x + y * s.pitch, s.width)
-    return line
+        combine(g.residual, 1, -rz / curvature, g.image, s)
+    narrow(harmonic.x, row_pitch(width), g.x, s)
+    return harmonic.x

@@ -16,7 +16,7 @@ from kernels.biharmonic cimport RING, biharmonic_floats, solve_biharmonic
 from kernels.diffuse cimport row_floats
 from kernels.eed_fill cimport eed_fill, eed_fill_floats
 from kernels.poisson cimport (
-    NO_BORDER, NO_MEMORY, SOLVED, Outcome, blend_regions, is_whole, store_runs)
+    NO_BORDER, NO_MEMORY, SOLVED, Outcome, blend_regions, box_floats, is_whole, load_box, store_runs, take_box)
 from kernels.regions cimport Box, Region, Regions, Run, box_around, find_regions
 from kernels.still cimport TOGETHER, Neighbour, fill_still
 from kernels.tensor cimport TensorDiffusion
@@ -45,10 +45,13 @@ cdef inline int reach(const Inpainting *d) noexcept nogil:
 cdef inline Outcome fill_biharmonic(
         void *dst, ptrdiff_t stride, const View *src, const Region *r, const Run *runs, float tolerance,
         void **block) noexcept nogil:
-    cdef float *memory = <float *>reserve(block, biharmonic_floats(r) * sizeof(float))
+    cdef float *picture
+    cdef float *memory = <float *>reserve(block, (box_floats(r) + biharmonic_floats(r)) * sizeof(float))
     if memory == NULL:
         return NO_MEMORY
-    store_runs(dst, stride, src, solve_biharmonic(src, r, runs, tolerance, memory), r, runs)
+    picture = take_box(&memory, r)
+    load_box(picture, src, r)
+    store_runs(dst, stride, src, solve_biharmonic(src, r, runs, picture, tolerance, memory), r, runs)
     return SOLVED
 
 
