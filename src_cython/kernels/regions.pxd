@@ -10,11 +10,15 @@ from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memchr, memcpy, memset
 
 from common.arena cimport reserve
-from common.pixels cimport BYTE, HALF, SINGLE, View, crow8, crow16, row8
+from common.pixels cimport BYTE, HALF, SINGLE, View, crow8, crow16, row8, sample_bytes
 
 
 cdef extern from * nogil:
     ctypedef const uint32_t *crow32 "const uint32_t *restrict"
+
+
+cdef enum:
+    LANES = 8
 
 
 cdef struct Run:
@@ -242,19 +246,44 @@ cdef inline size_t mask_bytes(const View *v, int shift_x, int shift_y) noexcept 
     return <size_t>(v.width >> shift_x) * (v.height >> shift_y) + v.width
 
 
+cdef inline bint is_blank(const void *row, size_t bytes) noexcept nogil:
+    """Whether all bits are 0: of most masks, most rows are, and need no more than that."""
+    cdef const uint8_t *bits = <const uint8_t *>row
+    cdef uint64_t any[LANES]
+    cdef uint64_t found = 0
+    cdef size_t i
+    cdef int k
+    for k in range(LANES):
+        any[k] = 0
+    for i in range(bytes // sizeof(any)):
+        for k in range(LANES):
+            any[k] |= eight_bytes(bits + i * sizeof(any) + k * 8)
+    for k in range(LANES):
+        found |= any[k]
+    for i in range(bytes // sizeof(any) * sizeof(any), bytes):
+        found |= bits[i]
+    return found == 0
+
+
 cdef inline bint read_mask(uint8_t *mask, const View *v, int shift_x, int shift_y) noexcept nogil:
     """1 where a mask is not 0, in a plane that is subsampled by these shifts; whether there is any."""
-    cdef int width = v.width >> shift_x
+    cdef size_t bytes = <size_t>v.width * sample_bytes(v.pixels)
     cdef const char *row = <const char *>v.data
     cdef uint8_t *out = mask
+    cdef bint marked = False
+    cdef bint any = False
     cdef int y
     for y in range(v.height):
         if y % (1 << shift_y) == 0:
             memset(out, 0, v.width)
-        or_row(out, row, v)
+            marked = False
+        if not is_blank(row, bytes):
+            or_row(out, row, v)
+            marked = True
         row += v.stride
         if (y + 1) % (1 << shift_y) == 0:
-            if shift_x > 0:
+            if marked and shift_x > 0:
                 join_columns(out, v.width, shift_x)
-            out += width
-    return memchr(mask, 1, <size_t>width * (v.height >> shift_y)) != NULL
+            any = any or (marked and memchr(out, 1, v.width >> shift_x) != NULL)
+            out += v.width >> shift_x
+    return any
