@@ -16,9 +16,9 @@ each, found by trying. Some 10 iterations, whatever the size of a hole: 20 witho
 from libc.stddef cimport ptrdiff_t, size_t
 from libc.string cimport memcpy, memset
 
-from common.c cimport crow, crow_double, fabsf, maxf, row, row_double
+from common.c cimport crow, crow_double, row, row_double
 from common.pixels cimport View, load_part
-from kernels.multigrid cimport Grid, grid_floats, row_pitch
+from kernels.multigrid cimport Grid, grid_floats, largest, row_pitch
 from kernels.poisson cimport solve_box
 from kernels.regions cimport Region, Run
 
@@ -436,16 +436,6 @@ cdef inline double product(const double *a, real *b, const Surface *s) noexcept 
     return total
 
 
-cdef inline float largest(const float *a, const Surface *s) noexcept nogil:
-    cdef float m = 0
-    cdef int x
-    for _ in range(s.height):
-        for x in range(s.width):
-            m = maxf(fabsf(a[x]), m)
-        a += s.pitch
-    return m
-
-
 cdef inline void narrow_row(row out, crow_double a, int n) noexcept nogil:
     cdef int x
     for x in range(n):  # hot
@@ -525,7 +515,7 @@ cdef inline const float *solve_biharmonic(
         narrow(v.f, s.pitch, g.residual, s)
         cycle(&g)
         # Slow modes hardly show in a cycle: what is left has been seen to be more than that.
-        if not largest(v.u, s) > <float>0.25 * tolerance:
+        if not largest(v.u, s.pitch, width, height) > <float>0.25 * tolerance:
             combine(g.x, 1, 1, v.u, s)
             break
         rz = product(g.residual, v.u, s)

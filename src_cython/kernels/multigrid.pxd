@@ -299,13 +299,25 @@ cdef inline void add_products(double *lanes, const float *a, const float *b) noe
         lanes[k] += <double>a[k] * b[k]
 
 
-cdef inline float largest(const float *a, const Level *v) noexcept nogil:
+cdef inline void take_larger(float *lanes, const float *a) noexcept nogil:
+    cdef int k
+    for k in range(LANES):
+        lanes[k] = maxf(fabsf(a[k]), lanes[k])
+
+
+cdef inline float largest(const float *a, size_t pitch, int width, int height) noexcept nogil:
+    """Of absolute values; beyond a row are zeros, or more of the same."""
+    cdef float lanes[LANES]
     cdef float m = 0
-    cdef int x
-    for _ in range(v.height):
-        for x in range(v.width):
-            m = maxf(fabsf(a[x]), m)
-        a += v.pitch
+    cdef int k
+    for k in range(LANES):
+        lanes[k] = 0
+    for _ in range(height):
+        for k in range((width + LANES - 1) // LANES):
+            take_larger(lanes, a + LANES * k)
+        a += pitch
+    for k in range(LANES):
+        m = maxf(lanes[k], m)
     return m
 
 
@@ -391,7 +403,7 @@ cdef inline void solve(Grid *g, float tolerance) noexcept nogil:
     for n in range(ITERATIONS):
         cycle(g)
         # The cycle's result is nearly the error; added, it leaves a fraction of it.
-        if n > 0 and not largest(v.other, v) > tolerance:
+        if n > 0 and not largest(v.other, p, v.width, v.height) > tolerance:
             add_scaled(g.x, 1, v.other, v)
             return
         rz = product(v.f, v.other, v)
