@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import pairwise
@@ -25,7 +25,7 @@ from reference.inpaint import biharmonic, eed, harmonic, still
 from reference.interpolate import interpolate
 from reference.kernel import lighten as lighten_reference
 from reference.morphology import dilate, erode
-from reference.poisson import blend, union
+from reference.poisson import Mask, blend, union
 from reference.shock import shock
 from reference.spread import spread
 from reference.tensordiffuse import elementary_steps as tensor_steps
@@ -446,7 +446,11 @@ def inpaint_clip(x: Real, samples: Samples, plane: int, starts: Collection[int],
     masks = [each[0] != 0 for each in read(args["mask"](make_clip(video, frames)))]
     masks = [union(mask, samples.subsampling) for mask in masks * (1 if len(masks) > 1 else len(x))]
     k, sigma, temporal = args.get("k", 2.0) * samples.unit, args.get("sigma", 1.0), args.get("temporal", 0)
-    solve = {"harmonic": harmonic, "biharmonic": biharmonic, "eed": partial(eed, contrast=k, sigma=sigma)}
+    solve: dict[str, Callable[[Real, Mask], Real]] = {
+        "harmonic": harmonic,
+        "biharmonic": biharmonic,
+        "eed": partial(eed, contrast=k, sigma=sigma),
+    }
     mode = args.get("mode", "harmonic")
     out = []
     for n, (picture, mask) in enumerate(zip(x, masks, strict=True)):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -90,6 +91,43 @@ def test_random_masks(core: Any, rng: np.random.Generator, share: float, mode: s
     """Of lone pixels, of regions that wind, of all but some."""
     picture = patches(rng)
     mask = rng.uniform(size=picture.shape) < share
+    error = np.abs(apply(picture, mask, mode=mode) - SOLVERS[mode](picture.astype(np.float64), mask))
+    print(error.max() * 255)
+    assert error.max() <= TOLERANCE
+
+
+@pytest.mark.parametrize("mode", SOLVERS)
+@pytest.mark.parametrize("width", [50, 34, 98, 63])
+def test_frame_is_continued(core: Any, rng: np.random.Generator, width: int, mode: str) -> None:
+    """Of each border and corner, a hole of many widths: nothing crosses the border."""
+    picture = patches(rng, 66, 100)
+    right, corner = np.zeros((66, 100), bool), np.zeros((66, 100), bool)
+    right[:, -width:] = corner[20:, -width:] = True
+    for mask in (right, right[:, ::-1], corner, corner[::-1], corner[:, ::-1]):
+        error = np.abs(apply(picture, mask, mode=mode) - SOLVERS[mode](picture.astype(np.float64), mask))
+        assert error.max() <= TOLERANCE
+    turned = SOLVERS[mode](picture.T.astype(np.float64), corner.T)
+    assert np.abs(apply(picture.T, corner.T, mode=mode) - turned).max() <= TOLERANCE
+
+
+@pytest.mark.parametrize("mode", SOLVERS)
+@pytest.mark.parametrize(("height", "width"), [(1, 300), (2, 240), (3, 77), (8, 240), (300, 1)])
+def test_thin_planes(core: Any, rng: np.random.Generator, height: int, width: int, mode: str) -> None:
+    """Known at one end, which is all that tells."""
+    picture, mask = patches(rng, height, width), np.ones((height, width), bool)
+    mask[(slice(None), slice(0, 3)) if width > 1 else slice(0, 3)] = False
+    error = np.abs(apply(picture, mask, mode=mode) - SOLVERS[mode](picture.astype(np.float64), mask))
+    print(error.max() * 255)
+    assert error.max() <= TOLERANCE
+
+
+@pytest.mark.parametrize("mode", SOLVERS)
+def test_scratches_side_by_side(core: Any, rng: np.random.Generator, mode: str) -> None:
+    """Regions whose boxes are one another's are solved at once; a full one among them alone."""
+    picture = patches(rng, 120, 150)
+    y, x = np.mgrid[0:120, 0:150]
+    mask = ((x + y) % 30 < 2) & (abs(x - y) < 70)
+    mask[40:60, 62:72] = True
     error = np.abs(apply(picture, mask, mode=mode) - SOLVERS[mode](picture.astype(np.float64), mask))
     print(error.max() * 255)
     assert error.max() <= TOLERANCE
@@ -200,12 +238,27 @@ def test_maximum_and_minimum_are_at_the_border(core: Any, rng: np.random.Generat
     assert picture[ring].min() - TOLERANCE <= inside.min() < inside.max() <= picture[ring].max() + TOLERANCE
 
 
+@pytest.mark.parametrize("k", [0.5, 2.0, 50.0])
+def test_eed_stays_within_what_is_known(core: Any, rng: np.random.Generator, k: float) -> None:
+    """Of its box."""
+    picture, mask = rng.uniform(0.2, 0.8, (HEIGHT, WIDTH)).astype(np.float32), holes(HEIGHT, WIDTH)
+    known, found = picture[~mask], apply(picture, mask, mode="eed", k=k)[mask]
+    assert known.min() <= found.min() < found.max() <= known.max()
+
+
 EDGES: dict[str, tuple[Field, Mask]] = {}
 Y, X = np.mgrid[0:96, 0:96] - 47.5
 HOLE = (np.abs(Y) < 14) & (np.abs(X) < 14)
-for angle in (0, 20, 45, 70, 90, 160):
+
+
+def straight(angle: int) -> Field:
+    """An edge through the origin."""
     c, s = np.cos(np.radians(angle)), np.sin(np.radians(angle))
-    EDGES[f"edge at {angle}"] = (lambda x, y, c=c, s=s: 0.2 + 0.5 * np.clip(c * x + s * y + 0.5, 0, 1)), HOLE
+    return lambda x, y: 0.2 + 0.5 * np.clip(c * x + s * y + 0.5, 0, 1)
+
+
+for angle in (0, 20, 45, 70, 90, 160):
+    EDGES[f"edge at {angle}"] = straight(angle), HOLE
 EDGES["disc"] = (lambda x, y: 0.2 + 0.5 * np.clip(40.5 - np.hypot(x + 40, y), 0, 1)), HOLE
 EDGES["disc, darker"] = (lambda x, y: 0.7 - 0.5 * np.clip(30.5 - np.hypot(x, y + 30), 0, 1)), HOLE
 
@@ -261,7 +314,7 @@ def test_temporal_reference(core: Any, rng: np.random.Generator, temporal: int, 
     found = read(
         core.vdiff.Inpaint(gray(*clip, starts=starts), masks_clip(list(masks)), mode=mode, temporal=temporal, tol=0.02)
     )
-    solvers = {**SOLVERS, "eed": lambda u, mask: eed(u, mask, 2 / 255, 1.0)}
+    solvers: dict[str, Callable[[Real, Mask], Real]] = {**SOLVERS, "eed": partial(eed, contrast=2 / 255, sigma=1.0)}
     shown = 0
     for n in range(7):
         scene = range(0, 3) if n < 3 else range(3, 7)
@@ -283,6 +336,24 @@ def test_still_scene_comes_back(core: Any, rng: np.random.Generator, mode: str) 
         clip = gray(ruined, picture + np.float32(change))
         found = read_gray(core.vdiff.Inpaint(clip, masks_clip([mask, none]), mode=mode, temporal=1))
         assert np.abs(found - picture).max() <= TOLERANCE
+
+
+@every_mode
+def test_no_number_of_another_frame_is_nothing(core: Any, rng: np.random.Generator, mode: str) -> None:
+    """As if it were masked there."""
+    picture, mask, blot = patches(rng), box(20, 40, 20, 50), box(25, 30, 30, 35)
+    none = np.zeros_like(mask)
+    results = []
+    for spoilt, covered in ((np.nan, none), (0.5, blot)):
+        clip = gray(np.where(mask, 0, picture), np.where(blot, np.float32(spoilt), picture))
+        results.append(read_frame(core.vdiff.Inpaint(clip, masks_clip([mask, covered]), mode=mode, temporal=1), 0))
+    assert_same(results[:1], results[1:])
+
+
+def test_temporal_and_a_mask_of_one_frame(core: Any, rng: np.random.Generator) -> None:
+    """What is masked in all frames no frame shows."""
+    clip, mask = gray(*[patches(rng) for _ in range(3)]), mask_clip(disc())
+    assert_same(read(core.vdiff.Inpaint(clip, mask, temporal=2)), read(core.vdiff.Inpaint(clip, mask)))
 
 
 @every_mode
@@ -416,15 +487,27 @@ def test_mask_that_covers_everything(core: Any, name: str, width: int, mode: str
     height = width * 5 // 6 if width > 1 else 1
     clip = core.std.BlankClip(format=getattr(vs, name), width=width, height=height, length=5)
     masks = masks_clip([np.full((height, width), full) for full in (False, True, True, True, False)])
-    for temporal, bad, way_out in (0, (1, 2, 3), r"give temporal"), (1, (2,), r"within temporal: give more"):
+    ways_out = {0: r"give temporal", 1: r"within temporal: give more"}
+    for temporal, bad in (0, (1, 2, 3)), (1, (2,)):
         result = core.vdiff.Inpaint(clip, masks, mode=mode, temporal=temporal)
         for n in range(5):
             if n in bad:
-                message = rf"^Inpaint: frame {n}, plane 0: the mask covers the whole of it, .*{way_out}\.$"
+                message = rf"^Inpaint: frame {n}, plane 0: the mask covers the whole of it, .*{ways_out[temporal]}\.$"
                 with pytest.raises(vs.Error, match=message):
                     result.get_frame(n)
             else:
                 assert_same([read_frame(result, n)], [read_frame(clip, n)])
+
+
+def test_ways_out_of_a_mask_that_covers_everything(core: Any) -> None:
+    """None that would not help."""
+    clip = core.std.BlankClip(format=vs.GRAY8, width=48, height=40, length=25)
+    full = mask_clip(np.ones((40, 48), bool))
+    for many, one in ((clip, full), (clip[0], full[0])):
+        with pytest.raises(vs.Error, match=r"nothing to fill it from: leave some pixels out\.$"):
+            core.vdiff.Inpaint(many, one, temporal=3).get_frame(0)
+    with pytest.raises(vs.Error, match=r"frames of the scene within 10: leave some pixels out\.$"):
+        core.vdiff.Inpaint(clip, full * 25, temporal=10).get_frame(12)
 
 
 def test_mask_that_covers_all_of_chroma(core: Any) -> None:

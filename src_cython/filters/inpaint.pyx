@@ -21,7 +21,7 @@ from common.registry cimport Registry, add_filter
 from kernels.eed_fill cimport describe_eed_fill, eed_margin
 from kernels.heat cimport Heat, describe_heat, free_heat
 from kernels.inpaint cimport BIHARMONIC, EED, HARMONIC, MODES, Inpainting, Mode, inpaint_plane
-from kernels.poisson cimport NO_BORDER, NO_MEMORY, SOLVED, Outcome
+from kernels.poisson cimport NO_BORDER, NO_MEMORY, Outcome
 from kernels.regions cimport mask_bytes, read_mask
 from kernels.still cimport Neighbour
 
@@ -79,6 +79,17 @@ cdef void free_frames(const Frames *f, const VSAPI *api) noexcept nogil:
         api.freeFrame(f.mask[i])
 
 
+cdef const char *uncovered(const Inpaint *d) noexcept nogil:
+    """What to say of a plane that is masked as a whole."""
+    if d.vi.numFrames == 1 or d.mask_vi.numFrames == 1:
+        return b"the mask covers the whole of it, and leaves nothing to fill it from: leave some pixels out."
+    if d.temporal == 0:
+        return b"the mask covers the whole of it, and leaves nothing to fill it from: give temporal."
+    if d.temporal < MOST:
+        return b"the mask covers the whole of it, here and in all frames of the scene within temporal: give more."
+    return b"the mask covers the whole of it, here and in all frames of the scene within 10: leave some pixels out."
+
+
 cdef const char *inpaint(
         Inpaint *d, VSFrame *dst, const VSFrame *src, const VSFrame *mask, const Frames *f, int p, void **blocks,
         const VSAPI *api) noexcept nogil:
@@ -107,10 +118,8 @@ cdef const char *inpaint(
         &blocks[2])
     if outcome == NO_MEMORY:
         return b"out of memory."
-    if outcome == NO_BORDER and d.temporal == 0:
-        return b"the mask covers the whole of it, and leaves nothing to fill it from: give temporal."
     if outcome == NO_BORDER:
-        return b"the mask covers the whole of it, here and in all frames of the scene within temporal: give more."
+        return uncovered(d)
     return NULL
 
 
@@ -202,6 +211,8 @@ cdef void create(const VSMap *given, VSMap *out, void *user, VSCore *core, const
         free_instance(d, core, api)
         return
 
+    if d.mask_vi.numFrames == 1:
+        d.temporal = 0         # what is masked here is masked in all frames
     d.inpainting.threshold = <float>(2 * k * d.pixels.unit)
     d.inpainting.eed = describe_eed_fill(k, d.pixels.unit, &d.sigma)
     d.inpainting.margin = eed_margin(sigma)

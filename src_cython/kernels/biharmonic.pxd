@@ -9,8 +9,8 @@ The solver is conjugate gradients in double, from the harmonic solution on, prec
 float, which need not be exact: steps at the Chebyshev nodes of the part of the spectrum that a coarser grid does not
 show; cells of 2 x 2 pixels, unknown if all of them are, with the same operator, whose eigenvalues are 16 times those on
 the finer grid; between them bilinear interpolation and its transpose. On a coarse grid a hole is softer than it should
-be, as what holds it is half a cell or more away; so cells beside known ones are also tied to 0, with a weight of TIE for
-each, found by trying. Some 10 iterations, whatever the size of a hole: 20 without the tie, more the larger it is.
+be, as what holds it is half a cell or more away; so cells beside known ones are also tied to 0, with a weight of TIE
+for each, found by trying. Some 10 iterations, whatever the size of a hole; without the tie 20, more in larger ones.
 """
 
 from libc.stddef cimport ptrdiff_t, size_t
@@ -242,6 +242,8 @@ cdef inline void restrict_residual(Level *coarse, Level *fine, float *line) noex
     cdef ptrdiff_t p = fine.s.pitch
     cdef float *r = fine.residual
     cdef int n = fine.s.width
+    # Along an axis of one pixel nothing is halved, and nothing but itself added to it.
+    cdef float gain = (2 if n == 1 else 1) * (2 if fine.s.height == 1 else 1)
     cdef int y
     mirror(r, &fine.s, 1)
     # Half a cell beyond the border is nobody's.
@@ -252,7 +254,7 @@ cdef inline void restrict_residual(Level *coarse, Level *fine, float *line) noex
         memset(r + fine.s.height * p - RING, 0, (n + 2 * RING) * sizeof(float))
     for y in range(coarse.s.height):
         mix_rows(
-            line - 1, 3, r + 2 * y * p - 1, r + (2 * y + 1) * p - 1, 1, r + (2 * y - 1) * p - 1,
+            line - 1, 3 * gain, r + 2 * y * p - 1, r + (2 * y + 1) * p - 1, gain, r + (2 * y - 1) * p - 1,
             r + (2 * y + 2) * p - 1, n + 3)
         restrict_row(coarse.f + y * coarse.s.pitch, line, coarse.unknown + y * coarse.s.pitch, coarse.s.width)
 

@@ -5,13 +5,15 @@
 with the tensors D of kernels.tensor: no flow across edges (Weickert, Welk, SSVM 2006, with the diffusivity of Weickert
 1998). A hole is filled from coarse to fine. The picture is halved, cells of 2 x 2 pixels the means of the known ones
 among them, until no cell is unknown; from each level unknown pixels of the finer one are taken, bilinearly, and
-diffuse there for CYCLES cycles. So an edge crosses a hole of any width where that is a pixel or two.
+diffuse there for CYCLES cycles. So an edge crosses a hole of any width where that is a pixel or two. The stencil has
+negative weights, which may overshoot; so what comes of a level is limited to the range of the box's known pixels.
 """
 
-from libc.math cimport ceil
+from libc.math cimport INFINITY, ceil
 from libc.stddef cimport ptrdiff_t, size_t
 from libc.stdint cimport uint8_t
 
+from common.c cimport crow, maxf, minf, row
 from common.pixels cimport Pixels, View, load_part, working_pixels
 from kernels.diffuse cimport GHOST, plane_floats, row_floats
 from kernels.heat cimport Heat, heat_floats
@@ -127,14 +129,49 @@ cdef inline void refine(Plane *fine, const Plane *coarse) noexcept nogil:
                 fine.u[k] = beside(beside(near[x // 2], far[x // 2]), beside(near[i], far[i]))
 
 
+cdef struct Range:
+    float low
+    float high
+
+
+cdef inline Range known_range(const Plane *p) noexcept nogil:
+    """Of what are numbers."""
+    cdef Range r
+    cdef size_t k
+    cdef int x, y
+    r.low = INFINITY
+    r.high = -INFINITY
+    for y in range(p.height):
+        for x in range(p.width):
+            k = y * row_floats(p.width) + x
+            if p.unknown[k] == 0:
+                r.low = minf(p.u[k], r.low)
+                r.high = maxf(p.u[k], r.high)
+    return r
+
+
+cdef inline void limit_row(row u, crow unknown, float low, float high, int n) noexcept nogil:
+    """NaN stays."""
+    cdef float limited, own
+    cdef int x
+    for x in range(n):  # hot
+        own = u[x]
+        limited = minf(high, maxf(low, own))
+        u[x] = limited if unknown[x] != 0 else own
+
+
 cdef inline void diffuse_level(
-        Plane *p, const TensorDiffusion *d, float *v, float *rows, float *scratch) noexcept nogil:
+        Plane *p, const TensorDiffusion *d, Range known, float *v, float *rows, float *scratch) noexcept nogil:
     cdef Pixels working = working_pixels()
     cdef ptrdiff_t stride = row_floats(p.width) * sizeof(float)
+    cdef int y
     for _ in range(d.cycles):
         smooth_plane(v - GHOST, p.u, stride, &working, p.width, p.height, &d.sigma, scratch)
         run_cycle(
             p.u, stride, &working, p.u, stride, &working, v, NULL, p.unknown, p.width, p.height, d, rows)
+    for y in range(p.height):
+        limit_row(
+            p.u + y * row_floats(p.width), p.unknown + y * row_floats(p.width), known.low, known.high, p.width)
 
 
 cdef inline const float *eed_fill(
@@ -148,6 +185,7 @@ cdef inline const float *eed_fill(
     cdef int n = 0
     cdef int width = b.width
     cdef int height = b.height
+    cdef Range known
     cdef bint unknown
     while True:
         p = &levels[n]
@@ -162,7 +200,8 @@ cdef inline const float *eed_fill(
         n += 1
         width = (width + 1) // 2
         height = (height + 1) // 2
+    known = known_range(&levels[0])
     for n in range(n - 1, -1, -1):
         refine(&levels[n], &levels[n + 1])
-        diffuse_level(&levels[n], d, v, rows, next)
+        diffuse_level(&levels[n], d, known, v, rows, next)
     return levels[0].u

@@ -348,7 +348,7 @@ cdef inline void scale_and_add_row(row out, float factor, crow a, int n) noexcep
 
 
 cdef inline void solve_directly(Grid *g) noexcept nogil:
-    """Of no more than FEW unknowns: by the factors L D L^T of the matrix, whose entries beside the diagonal are links."""
+    """Of no more than FEW unknowns: by the factors L D L^T of the matrix; its entries beside the diagonal are links."""
     cdef Level *v = &g.level[0]
     cdef double a[FEW][FEW]
     cdef double b[FEW]
@@ -390,7 +390,8 @@ cdef inline void solve_directly(Grid *g) noexcept nogil:
 cdef inline void solve(Grid *g, float tolerance) noexcept nogil:
     """Solves for the f of level 0, from zero; the solution is x, off by about `tolerance` or less.
 
-    Of a region thousands of pixels long that is held at one end only, float32 is the limit: its errors add up.
+    float32 is the limit: its errors add up. They reach a hundredth of a step of the 8-bit scale in holes of hundreds of
+    pixels, and a quarter in a line of two thousand that is known at its ends alone.
     """
     cdef Level *v = &g.level[0]
     cdef size_t p = v.pitch

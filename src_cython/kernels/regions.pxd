@@ -19,6 +19,7 @@ cdef extern from * nogil:
 
 cdef enum:
     LANES = 8
+    SPARSE = 8             # a region is, if its box is larger than it by more than this factor
 
 
 cdef struct Run:
@@ -100,24 +101,43 @@ cdef inline void join(Run *runs, int i, int j) noexcept nogil:
         runs[i].region = j
 
 
+cdef inline int stretch_end(const Run *runs, int i, int end, int reach) noexcept nogil:
+    """The end of the runs of a row, from i on, that are connected one by one."""
+    i += 1
+    while i < end and runs[i].first - runs[i - 1].end < reach:
+        i += 1
+    return i
+
+
 cdef inline void join_rows(Run *runs, int i, int above_end, int x, int end, int reach) noexcept nogil:
-    """Joins the runs of two rows, i up to above_end and x up to end, that have columns no more than reach apart."""
-    cdef int first = i
-    while x < end:
-        while i < above_end and runs[i].end + reach <= runs[x].first:
-            i += 1
-        while i < above_end and runs[i].first < runs[x].end + reach:
+    """Joins the runs of two rows, i up to above_end and x up to end, that have columns no more than reach apart.
+
+    Those that are connected within their row go as one stretch: what lies in its gaps is within reach, too.
+    """
+    cdef int next_i, next_x
+    if i == above_end or x == end:
+        return
+    next_i = stretch_end(runs, i, above_end, reach)
+    next_x = stretch_end(runs, x, end, reach)
+    while True:
+        if runs[i].first < runs[next_x - 1].end + reach and runs[x].first < runs[next_i - 1].end + reach:
             join(runs, i, x)
-            i += 1
-        # Those that reach this far may reach the next run, too.
-        x += 1
-        while x < end and i > first and runs[i - 1].end + reach > runs[x].first:
-            i -= 1
+        # Of the two, the one that ends first has met all that it can.
+        if runs[next_i - 1].end < runs[next_x - 1].end:
+            i = next_i
+            if i == above_end:
+                return
+            next_i = stretch_end(runs, i, above_end, reach)
+        else:
+            x = next_x
+            if x == end:
+                return
+            next_x = stretch_end(runs, x, end, reach)
 
 
 cdef inline void find_runs(
         Run *runs, int *rows, const uint8_t *mask, int width, int height, int reach) noexcept nogil:
-    """Fills in the runs, row by row, and joins those that are connected. rows: the first run of each row and the end."""
+    """Fills in the runs, row by row, and joins those that are connected. rows: the first run of each row, the end."""
     cdef int n = 0
     cdef int x, y, above
     for y in range(height):
@@ -142,8 +162,61 @@ cdef inline void find_runs(
     rows[height] = n
 
 
-cdef inline int order_runs(Run *ordered, Run *runs, int n, Region *regions) noexcept nogil:
-    """Sorts the runs by region, regions by their first runs; how many regions there are."""
+cdef inline int64_t box_area(const Region *r) noexcept nogil:
+    return <int64_t>(r.right - r.left) * (r.bottom - r.top)
+
+
+cdef inline bint is_sparse(const Region *r) noexcept nogil:
+    return box_area(r) > SPARSE * r.pixels
+
+
+cdef inline void absorb(Region *r, const Region *other) noexcept nogil:
+    r.count += other.count
+    r.pixels += other.pixels
+    r.left = min(r.left, other.left)
+    r.right = max(r.right, other.right)
+    r.top = min(r.top, other.top)
+    r.bottom = max(r.bottom, other.bottom)
+
+
+cdef inline int unite_sparse(Region *regions, int count, int *number) noexcept nogil:
+    """Makes one of regions that hardly fill their boxes, if it has the smaller box: a solver's time goes by boxes.
+
+    How many regions there are; `number` of each what it is now.
+    """
+    cdef Region all
+    cdef int64_t area = 0
+    cdef int sparse = 0
+    cdef int one = -1
+    cdef int n = 0
+    cdef int i
+    for i in range(count):
+        number[i] = i
+        if is_sparse(&regions[i]):
+            if sparse == 0:
+                all = regions[i]
+            else:
+                absorb(&all, &regions[i])
+            area += box_area(&regions[i])
+            sparse += 1
+    if sparse < 2 or area <= box_area(&all):
+        return count
+    for i in range(count):
+        if not is_sparse(&regions[i]):
+            number[i] = n
+            regions[n] = regions[i]
+            n += 1
+        elif one < 0:
+            number[i] = one = n
+            n += 1
+        else:
+            number[i] = one
+    regions[one] = all
+    return n
+
+
+cdef inline int order_runs(Run *ordered, Run *runs, int n, Region *regions, int *number) noexcept nogil:
+    """Sorts the runs by region, regions by their first runs; how many regions there are. number: room for n."""
     cdef int count = 0
     cdef int i, r
     cdef Region *region
@@ -165,13 +238,14 @@ cdef inline int order_runs(Run *ordered, Run *runs, int n, Region *regions) noex
         region.left = min(region.left, runs[i].first)
         region.right = max(region.right, runs[i].end)
         region.bottom = runs[i].y + 1
+    count = unite_sparse(regions, count, number)
     r = 0
     for i in range(count):
         regions[i].runs = r
         r += regions[i].count
         regions[i].count = 0
     for i in range(n):
-        region = &regions[runs[i].region]
+        region = &regions[number[runs[i].region]]
         ordered[region.runs + region.count] = runs[i]
         region.count += 1
     return count
@@ -187,14 +261,16 @@ cdef inline bint find_regions(
         Regions *found, const uint8_t *mask, int width, int height, int reach, void **block) noexcept nogil:
     """The regions of a mask of 0 and 1, held by a block. False: out of memory."""
     cdef int n = count_runs(mask, width, height)
+    cdef int *number
     cdef Run *runs
     found.region = <Region *>reserve(
-        block, n * (sizeof(Region) + 2 * sizeof(Run)) + (<size_t>height + 1) * sizeof(int))
+        block, n * (sizeof(Region) + 2 * sizeof(Run) + sizeof(int)) + (<size_t>height + 1) * sizeof(int))
     if found.region == NULL:
         return False
     runs = <Run *>(found.region + n)
-    find_runs(runs, <int *>(runs + 2 * n), mask, width, height, reach)
-    found.count = order_runs(runs + n, runs, n, found.region)
+    number = <int *>(runs + 2 * n)
+    find_runs(runs, number + n, mask, width, height, reach)
+    found.count = order_runs(runs + n, runs, n, found.region, number)
     found.runs = runs + n
     return True
 
@@ -230,19 +306,27 @@ cdef inline void or_row(uint8_t *out, const void *src, const View *v) noexcept n
         or_words(out, <const uint16_t *>src, v.width, 0x7FFF if v.pixels.sample == HALF else 0xFFFF)
 
 
-cdef inline void join_columns(uint8_t *row, int width, int shift) noexcept nogil:
-    """In place: each pixel of a subsampled row is 1 if any of those that it covers is."""
+cdef inline void join_pairs(row8 out, crow8 line, int n) noexcept nogil:
+    cdef int x
+    for x in range(n):  # hot
+        out[x] = line[2 * x] | line[2 * x + 1]
+
+
+cdef inline void join_columns(uint8_t *out, const uint8_t *line, int n, int shift) noexcept nogil:
+    """Each pixel of a subsampled row is 1 if any of those that it covers is."""
     cdef int x, i
-    cdef uint8_t any
-    for x in range(width >> shift):
-        any = 0
-        for i in range(1 << shift):
-            any |= row[(x << shift) + i]
-        row[x] = any
+    if shift == 0:
+        memcpy(out, line, n)
+    elif shift == 1:
+        join_pairs(out, line, n)
+    else:
+        for x in range(n):
+            for i in range(1 << shift):
+                out[x] |= line[(x << shift) + i]
 
 
 cdef inline size_t mask_bytes(const View *v, int shift_x, int shift_y) noexcept nogil:
-    """The memory of a mask that is read: its pixels, and a row of luma's width."""
+    """The memory of a mask that is read: its pixels, and a row of luma."""
     return <size_t>(v.width >> shift_x) * (v.height >> shift_y) + v.width
 
 
@@ -268,22 +352,24 @@ cdef inline bint is_blank(const void *row, size_t bytes) noexcept nogil:
 cdef inline bint read_mask(uint8_t *mask, const View *v, int shift_x, int shift_y) noexcept nogil:
     """1 where a mask is not 0, in a plane that is subsampled by these shifts; whether there is any."""
     cdef size_t bytes = <size_t>v.width * sample_bytes(v.pixels)
+    cdef int n = v.width >> shift_x
+    cdef uint8_t *line = mask + <size_t>n * (v.height >> shift_y)
     cdef const char *row = <const char *>v.data
-    cdef uint8_t *out = mask
-    cdef bint marked = False
-    cdef bint any = False
+    cdef bint marked, any
     cdef int y
+    any = marked = False
+    memset(line, 0, v.width)
     for y in range(v.height):
-        if y % (1 << shift_y) == 0:
-            memset(out, 0, v.width)
-            marked = False
         if not is_blank(row, bytes):
-            or_row(out, row, v)
+            or_row(line, row, v)
             marked = True
         row += v.stride
         if (y + 1) % (1 << shift_y) == 0:
-            if marked and shift_x > 0:
-                join_columns(out, v.width, shift_x)
-            any = any or (marked and memchr(out, 1, v.width >> shift_x) != NULL)
-            out += v.width >> shift_x
+            memset(mask, 0, n)
+            if marked:
+                join_columns(mask, line, n, shift_x)
+                any = any or memchr(mask, 1, n) != NULL
+                memset(line, 0, v.width)
+                marked = False
+            mask += n
     return any

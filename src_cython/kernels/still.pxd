@@ -32,17 +32,17 @@ cdef enum:
 
 cdef struct Neighbour:     # another frame
     View view
-    const uint8_t *covered # what its mask says
+    const uint8_t *covered     # what its mask says
     int frames             # it lies so far away
 
 
 cdef inline void offer_row(row value, row frames, crow u, crow covered, float distance, int n) noexcept nogil:
-    """Takes what a frame has, where nearer ones had nothing."""
+    """Takes what a frame has, where nearer ones had nothing. What is no number is nothing."""
     cdef float taken, theirs
     cdef int x
     for x in range(n):  # hot
-        taken = frames[x] + covered[x]
         theirs = u[x]
+        taken = frames[x] + covered[x] + <float>(theirs != theirs)
         value[x] += theirs if taken == 0 else 0
         frames[x] += distance * (<float>1 - minf(taken, 1))
 

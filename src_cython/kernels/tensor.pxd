@@ -336,7 +336,8 @@ cdef inline void run_cycle(
             above = (y % slots) * pitch
             below = ((y + 1) % slots) * pitch
             flow_row(
-                out if moves == NULL else moved, prev, level + (max(y - 1, 0) % 3) * pitch, mid, level + (min(y + 1, height - 1) % 3) * pitch,
+                out if moves == NULL else moved, prev, level + (max(y - 1, 0) % 3) * pitch, mid,
+                level + (min(y + 1, height - 1) % 3) * pitch,
                 across + (y % slots) * pitch, downward + above, downward + below, falling + above, falling + below,
                 rising + above, rising + below, width, alpha)
             if moves != NULL:

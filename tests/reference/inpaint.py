@@ -107,12 +107,14 @@ def eed_level(u: Real, mask: Mask, contrast: float, sigma: float) -> Real:
     return u
 
 
-def eed_box(u: Real, mask: Mask, contrast: float, sigma: float) -> Real:
-    """From coarse to fine."""
+def eed_box(u: Real, mask: Mask, contrast: float, sigma: float, known: Real | None = None) -> Real:
+    """From coarse to fine; each level limited to the range of the box's known pixels."""
     if not mask.any():
         return u
-    coarse = eed_box(*halve(u, mask), contrast, sigma)
-    return eed_level(np.where(mask, refine(coarse, *mask.shape), u), mask, contrast, sigma)
+    known = u[~mask] if known is None else known
+    coarse = eed_box(*halve(u, mask), contrast, sigma, known)
+    level = eed_level(np.where(mask, refine(coarse, *mask.shape), u), mask, contrast, sigma)
+    return np.where(mask, np.clip(level, known.min(), known.max()), u)
 
 
 def eed(u: Real, mask: Mask, contrast: float, sigma: float) -> Real:
