@@ -208,6 +208,14 @@ def undamaged(rng: np.random.Generator, folder: Path) -> Mapping[str, Clip]:
     for n in range(20, 28):
         ball[n, 30:60, 20 * (n - 20) : 20 * (n - 20) + 24] = 240
     clips["a ball flies by"] = ball
+    for seen in range(1, 9):
+        moving = path(stills["street"], 100 + seen % 3 * t)
+        height = int(rng.integers(12, 40))
+        width, tone, speed = int(rng.integers(6, 800 // height + 1)), rng.uniform(0, 255), int(rng.integers(2, 30))
+        for n in range(16, 16 + seen):
+            left = 5 + speed * (n - 16) % 120
+            moving[n, 30 : 30 + height, left : left + width] = tone
+        clips[f"a thing is seen for {seen} frames"] = moving
     light = path(stills["street"], 1.5 * t)
     for n, power in ((10, 0.7), (20, 0.5), (21, 0.25), (28, 0.85)):
         light[n] += power * (255 - light[n])

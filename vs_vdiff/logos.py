@@ -1,5 +1,6 @@
 """Logos: boxes and masks say where they are, and `Inpaint` fills the place from the picture around it."""
 
+import shutil
 from collections.abc import Iterable
 from functools import reduce
 from operator import index
@@ -68,7 +69,7 @@ def delogo(
     if not boxes and mask is None:
         raise vs.Error("delogo: x, y, w and h, or mask, must say where the logo is.")
     if grow is not None and not 0 <= (grow := index(grow)) <= MOST_GROWN:
-        raise vs.Error(f"delogo: grow must be 0...{MOST_GROWN}, got {grow:.6g}.")
+        raise vs.Error(f"delogo: grow must be 0...{MOST_GROWN}, got {grow}.")
     parts = [grown(draw(box, clip), grow or 0) for box in boxes]
     if mask is not None:
         picture = mask if isinstance(mask, vs.VideoNode) else read_mask(mask)
@@ -90,11 +91,11 @@ def boxes_within(clip: vs.VideoNode, x: Integers, y: Integers, w: Integers, h: I
     for left, top, width, height in boxes:
         for names, start, length, whole in (("xw", left, width, clip.width), ("yh", top, height, clip.height)):
             if not 1 <= length <= whole:
-                raise vs.Error(f"delogo: {names[1]} must be 1...{whole}, got {length:.6g}.")
+                raise vs.Error(f"delogo: {names[1]} must be 1...{whole}, got {length}.")
             if not 0 <= start <= whole - length:
                 raise vs.Error(
                     f"delogo: {names[0]} must be 0...{whole - length} for a box with {names[1]}={length} in a clip of "
-                    f"{clip.width}x{clip.height}, got {start:.6g}."
+                    f"{clip.width}x{clip.height}, got {start}."
                 )
     return boxes
 
@@ -160,9 +161,12 @@ def read_mask(name: Path | str) -> vs.VideoNode:
     path = Path(name)
     check_file(path)
     with interrupt.temporary_folder() as folder:
+        # A name of ours: FFmpeg takes one with %d for a sequence of pictures.
+        given = folder / f"given{path.suffix if path.suffix[1:].isalnum() else ''}"
+        shutil.copyfile(path, given)
         raw = folder / "picture.pam"
         options = ["-frames:v", "1", "-pix_fmt", "rgba", "-update", "1"]
-        status, messages = ffmpeg.run("-loglevel", "error", "-i", str(path.resolve()), *options, str(raw))
+        status, messages = ffmpeg.run("-loglevel", "error", "-i", str(given), *options, str(raw))
         if status or messages or not raw.exists():  # of some damaged pictures it gives what it has
             reason = ffmpeg.summary(messages.splitlines(), limit=1)
             raise CommandError(f"{path}: not a picture that can be read: {reason}")

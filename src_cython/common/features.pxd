@@ -91,6 +91,38 @@ cdef inline VSNode *add_stage(
     return node
 
 
+cdef inline const VSFrame *get_same(
+        int n, int reason, void *instance, void **frame_data,
+        VSFrameContext *context, VSCore *core, const VSAPI *api) noexcept nogil:
+    cdef Stage *d = <Stage *>instance
+    if reason == arInitial:
+        api.requestFrameFilter(n, d.source, context)
+    return api.getFrameFilter(n, d.source, context) if reason == arAllFramesReady else NULL
+
+
+cdef inline VSNode *add_cache(
+        const Stage *stage, VSNode *source, int frames, VSCore *core, const VSAPI *api) noexcept nogil:
+    """A clip that keeps its last frames, for a filter that needs them again later than the host's own cache reaches.
+
+    The source is the node's. NULL: out of memory.
+    """
+    cdef Stage *d = <Stage *>calloc(1, sizeof(Stage))
+    cdef VSFilterDependency needs
+    cdef VSNode *node
+    if d == NULL:
+        api.freeNode(source)
+        return NULL
+    d[0] = stage[0]
+    d.source = source
+    needs.source = source
+    needs.requestPattern = rpStrictSpatial
+    node = api.createVideoFilter2(
+        d.filter, api.getVideoInfo(source), get_same, free_stage, fmParallel, &needs, 1, d, core)
+    api.setCacheMode(node, cmForceEnable)
+    api.setCacheOptions(node, True, frames, 0)
+    return node
+
+
 cdef inline const VSFrame *get_thumbnail(
         int n, int reason, void *instance, void **frame_data,
         VSFrameContext *context, VSCore *core, const VSAPI *api) noexcept nogil:

@@ -42,11 +42,12 @@ cdef inline void divide_duration(VSMap *props, int factor, const VSAPI *api) noe
 
 
 cdef inline void move_time(VSMap *props, int k, const VSVideoInfo *vi, const VSAPI *api) noexcept nogil:
-    """Advances _AbsoluteTime by k durations of a frame; where they are not known, nor is the time."""
+    """Advances _AbsoluteTime by k durations of a frame; where they are not known, or it is no float, it goes."""
     cdef int error = 0
     cdef double time = api.mapGetFloat(props, b"_AbsoluteTime", 0, &error)
     cdef int64_t num, den
     if error != 0:
+        api.mapDeleteKey(props, b"_AbsoluteTime")
         return
     num = api.mapGetInt(props, b"_DurationNum", 0, &error)
     den = api.mapGetInt(props, b"_DurationDen", 0, &error)

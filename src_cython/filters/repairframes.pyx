@@ -1,7 +1,8 @@
 """RepairFrames: replaces frames that do not fit between their neighbours by the fill between these.
 
-Three nodes in a chain, of which the host keeps the results and merges requests, so that nothing is computed twice:
+Four nodes, of which the host keeps the results and merges requests, so that nothing is computed twice:
 
+    the clip     as long as its frames may be needed again
     thumbnails   of each frame what is compared of it, a row of floats
     scores       of the runs of frames that start with each frame, by their length
     RepairFrames the frames of the clip; one that is in a run to be replaced is filled between the frames beside the run
@@ -14,7 +15,7 @@ from api.vapoursynth cimport (
     VSAPI, VSCore, VSFilterDependency, VSFrame, VSFrameContext, VSMap, VSNode, VSVideoInfo, arAllFramesReady,
     arInitial, fmParallel, maReplace, rpGeneral)
 from common.args cimport Args, clip_arg, fail, integer, number, read_args
-from common.features cimport IN_FLIGHT, Stage, add_stage, add_thumbnails, describe_stage, new_row
+from common.features cimport IN_FLIGHT, Stage, add_cache, add_stage, add_thumbnails, describe_stage, new_row
 from common.frames cimport clamp_to_clip, frame_starts_scene, new_output, request_between, view_plane
 from common.pixels cimport PLANES, Pixels, View
 from common.registry cimport Registry, add_filter
@@ -23,6 +24,10 @@ from kernels.between cimport Between, between_floats, describe_between, fill_bet
 from kernels.repairframes cimport (
     LONGEST, SCORED, WINDOW, Frames, Run, Scores, best_score, describe_frames, find_scores, frames_after,
     frames_before, run_of, scores_after, scores_before)
+
+
+cdef enum:
+    SPARE = 8           # frames in flight
 
 
 cdef struct RepairFrames:
@@ -172,6 +177,17 @@ cdef void free_instance(void *instance, VSCore *core, const VSAPI *api) noexcept
     free(d)
 
 
+cdef bint keep_clip(RepairFrames *d, VSCore *core, const VSAPI *api) noexcept nogil:
+    """From the thumbnail of a frame to its turn. False: out of memory."""
+    cdef Stage stage = describe_stage(b"RepairFrames", d.max_gap, &d.pixels, d.vi)
+    cdef int ahead = scores_after(d.max_gap) + frames_after(d.max_gap)
+    # Of what the host has used last, as many are behind a frame as are ahead of it.
+    d.clip = add_cache(&stage, d.clip, 2 * ahead + SPARE, core, api)
+    if d.clip != NULL:
+        d.vi = api.getVideoInfo(d.clip)
+    return d.clip != NULL
+
+
 cdef VSNode *add_scores(RepairFrames *d, VSCore *core, const VSAPI *api) noexcept nogil:
     """The scores of the runs that start with each frame. NULL: out of memory."""
     cdef Stage stage = describe_stage(b"RepairFrames", d.max_gap, &d.pixels, d.vi)
@@ -197,7 +213,8 @@ cdef void create(const VSMap *given, VSMap *out, void *user, VSCore *core, const
     d.max_gap = integer(&a, b"max_gap", 3, 1, LONGEST)
     if not a.failed:
         d.scratch.size = between_floats(d.vi.width, d.vi.height, d.max_gap + 1) * sizeof(float)
-        d.scores = add_scores(d, core, api)
+        if keep_clip(d, core, api):
+            d.scores = add_scores(d, core, api)
         if d.scores == NULL:
             fail(&a, b"out of memory.")
     if a.failed:

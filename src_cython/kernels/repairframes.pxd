@@ -11,12 +11,13 @@ damage      Each frame f of the run has to be far from p and q, where they are n
             score is the least of the run's frames, over 1 + what is usual: the most that the cells of four frames, on
             the calmer side, are above or below those of the frames L before and after them. A cut has no score, for
             the first frame of a scene is near the next, nor have motion and fades, for f is between p and q. Nor has a
-            flash: where light is added, what was brighter still is.
-repeat      No frame of the run differs from p by more than a 20th of a step, while the frames move on all the six steps
-            around. The score is eight times how much larger the jump to q is than the mean step beside it, in parts of
-            that: where a frame is repeated in whose place nothing is missing, as film for television has them, the
-            jump is a step. Over the jump the motion goes on: p-1 is at least three quarters as far from q as p is, and
-            q+1 from p; a fade that turns is no jump.
+            flash: where light is added, what was brighter still is. Nor has a thing that passes: what is outside, by
+            more than a quarter of the most, has to be 8 % of the cells at least.
+repeat      No frame of the run differs from p by more than a 20th of a step, the larger one of those beside it, while
+            the frames move on all the six steps around. The score is eight times how much larger the jump to q is than
+            that step, in parts of it: where a frame is repeated in whose place nothing is missing, as film for
+            television has them, the jump is a step. Over the jump the motion goes on: p-1 is at least three quarters as
+            far from q as p is, and q+1 from p; a fade that turns is no jump.
 
 There is no score either where a cut lies between p and q: where the least distance from one of the five frames up to p
 to one of the five from q on (of p and q, shifted to where they fit best) is more than 1.65 (5 + a usual step).
@@ -178,6 +179,25 @@ cdef inline bint is_flash(const Frames *v, int f, int p, int q) noexcept nogil:
     return aa > 0.01 * raised and ab > 0 and ab * ab > 0.5 * 0.5 * aa * bb
 
 
+cdef inline bint is_thing(const Frames *v, int f, int p, int q) noexcept nogil:
+    """Whether what is outside of p and q is a small part of the picture: a thing that passes."""
+    cdef float most = 0
+    cdef float value
+    cdef int cells = 0
+    cdef int i, j, x
+    for i in range(2):
+        for j in range(v.rows):
+            for x in range(j * COLUMNS, j * COLUMNS + v.columns):
+                value = maxf(
+                    v.cells[f][x] - maxf(v.cells[p][x], v.cells[q][x]),
+                    minf(v.cells[p][x], v.cells[q][x]) - v.cells[f][x])
+                if i == 0:
+                    most = maxf(most, value)
+                elif value > <float>0.25 * most:
+                    cells += 1
+    return cells < <float>0.08 * (v.columns * v.rows)
+
+
 cdef inline bint is_cut_between(const Frames *v, int p, int q) noexcept nogil:
     """Whether all frames up to p are far from all that follow from q on."""
     cdef float change = moved_distance(v.cells[p], v.cells[q], v.columns, v.rows)
@@ -212,7 +232,7 @@ cdef inline float damage(const Frames *v, int start, int length) noexcept nogil:
             if m < p or m > q:
                 near = minf(near, between(v, f, m))
         score = minf(score, near - most)
-        if score <= 0 or is_flash(v, f, p, q):
+        if score <= 0 or is_flash(v, f, p, q) or is_thing(v, f, p, q):
             return 0
     return score / (1 + calmer(
         usual_spread(v, p - length - NEAR + 1, length, p), usual_spread(v, q + length, length, v.count - 1)))
@@ -226,7 +246,7 @@ cdef inline float repeat(const Frames *v, int start, int length) noexcept nogil:
     cdef int m
     if p == 0 or q == v.count - 1:
         return 0
-    step = (between(v, p - 1, p) + between(v, q, q + 1)) / 2
+    step = maxf(between(v, p - 1, p), between(v, q, q + 1))
     alike = <float>0.05 * step
     for m in range(start, q):
         if between(v, p, m) > alike:

@@ -24,6 +24,8 @@ REPEATED, JUMP, STILL, GOES_ON = 0.05, 8.0, 0.1, 0.75
 the jump that the frames beside it have to be from its far end."""
 RAISED, DARKENED, ALIKE, FEWEST = 2.0, 0.1, 0.5, 20
 """What makes a flash: how much brighter its cells are, how much darkening there may be, how alike and how many."""
+PART, SHARE = 0.25, 0.08
+"""Cells that count are outside by this part of the most; a frame that fails has this share of them at least."""
 THRESHOLD, MAX_GAP = 2.0, 3
 
 
@@ -58,6 +60,12 @@ def is_flash(f: Real, p: Real, q: Real) -> bool:
     if power <= 0.01 * raised.sum():
         return False
     return product > 0 and product**2 > ALIKE**2 * power * float((b * b).sum())
+
+
+def is_thing(f: Real, p: Real, q: Real) -> bool:
+    """Whether what is outside of p and q is a small part of the picture, a thing that passes."""
+    out = np.abs(outside(f, p, q))
+    return float(np.mean(out > PART * out.max())) < SHARE
 
 
 def spread(cells: Sequence[Real], m: int, far: int) -> float:
@@ -95,7 +103,7 @@ def damage(cells: Sequence[Real], start: int, length: int) -> float:
         near = min(motion(cells[p], cells[f]), motion(cells[q], cells[f]))
         near = min([near, *(distance(cells[f], cells[m]) for m in beyond)])
         score = min(score, near - most, float(np.abs(outside(cells[f], cells[p], cells[q])).mean()))
-    if score <= 0 or any(is_flash(cells[f], cells[p], cells[q]) for f in run):
+    if score <= 0 or any(is_flash(cells[f], cells[p], cells[q]) or is_thing(cells[f], cells[p], cells[q]) for f in run):
         return 0.0
     return score / (FLOOR + usual)
 
@@ -105,7 +113,7 @@ def repeat(cells: Sequence[Real], start: int, length: int) -> float:
     count, p, q = len(cells), start - 1, start + length
     if p == 0 or q == count - 1:
         return 0.0
-    step = (distance(cells[p - 1], cells[p]) + distance(cells[q], cells[q + 1])) / 2
+    step = max(distance(cells[p - 1], cells[p]), distance(cells[q], cells[q + 1]))
     around = [
         distance(cells[m], cells[m + 1])
         for m in [*range(max(0, p - AROUND), p), *range(q - 1, min(count - 1, q + AROUND))]
