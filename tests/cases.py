@@ -165,20 +165,23 @@ class Holes:
 
     Attributes:
         moving: Whether it has as many frames as the clip, and not the same holes in all of them, else one.
+        every: Unless this is 1, it has as many frames, and holes in one of so many.
     """
 
     moving: bool = False
+    every: int = 1
 
     def __call__(self, clip: Any) -> Any:
         """The mask."""
         video = Video("GRAY8", clip.width or 8, clip.height or 8)  # of a size that varies, there is none
         mask = holes(video.height, video.width)
-        masks = [mask & np.roll(mask, 3 * n, n % 2) for n in range(7)] if self.moving else [mask]
+        masks = [mask & np.roll(mask, 3 * n, n % 2) for n in range(7 if self.moving else 1)]
+        masks += [np.zeros_like(mask)] * (self.every - 1)
         made = make_clip(video, [[each.astype(np.uint8) * 255] for each in masks])
-        return made.std.Loop()[: clip.num_frames] if self.moving else made
+        return made.std.Loop()[: clip.num_frames] if len(masks) > 1 else made
 
     def __repr__(self) -> str:
-        return "moving" if self.moving else "holes"
+        return "moving" if self.moving else "holes" if self.every == 1 else "rare"
 
 
 def in_format(clip: Any, name: str) -> Any:
@@ -444,7 +447,7 @@ def inpaint_clip(x: Real, samples: Samples, plane: int, starts: Collection[int],
     """`Inpaint` frame by frame, solved to a quarter of a step of the 8-bit scale."""
     video, frames = args["clip"]
     masks = [each[0] != 0 for each in read(args["mask"](make_clip(video, frames)))]
-    masks = [union(mask, samples.subsampling) for mask in masks * (1 if len(masks) > 1 else len(x))]
+    masks = [union(mask, samples.subsampling) for mask in (masks if len(masks) > 1 else masks * len(x))]
     k, sigma, temporal = args.get("k", 2.0) * samples.unit, args.get("sigma", 1.0), args.get("temporal", 0)
     solve: dict[str, Callable[[Real, Mask], Real]] = {
         "harmonic": harmonic,
@@ -602,7 +605,7 @@ FILTERS: dict[str, tuple[Reference, list[dict[str, Any]]]] = {
         [
             {"mask": Holes()},
             {"mask": Holes(), "mode": "biharmonic"},
-            {"mask": Holes(), "mode": "eed", "k": 60.0, "sigma": 0.8},
+            {"mask": Holes(every=5), "mode": "eed", "k": 60.0, "sigma": 0.8},
             {"mask": Holes(moving=True), "temporal": 2, "k": 1000.0},
         ],
     ),

@@ -75,6 +75,25 @@ cdef inline uint64_t eight_bytes(const uint8_t *mask) noexcept nogil:
     return bytes
 
 
+cdef inline bint is_blank(const void *row, size_t bytes) noexcept nogil:
+    """Whether all bits are 0: of most masks, most rows are, and need no more than that."""
+    cdef const uint8_t *bits = <const uint8_t *>row
+    cdef uint64_t any[LANES]
+    cdef uint64_t found = 0
+    cdef size_t i
+    cdef int k
+    for k in range(LANES):
+        any[k] = 0
+    for i in range(bytes // sizeof(any)):
+        for k in range(LANES):
+            any[k] |= eight_bytes(bits + i * sizeof(any) + k * 8)
+    for k in range(LANES):
+        found |= any[k]
+    for i in range(bytes // sizeof(any) * sizeof(any), bytes):
+        found |= bits[i]
+    return found == 0
+
+
 cdef inline int skip_zeros(const uint8_t *mask, int x, int width) noexcept nogil:
     """The next masked pixel from x on, or width."""
     while x + 8 <= width and eight_bytes(mask + x) == 0:
@@ -142,7 +161,7 @@ cdef inline void find_runs(
     cdef int x, y, above
     for y in range(height):
         rows[y] = n
-        x = 0
+        x = width if is_blank(mask, width) else 0
         while True:
             x = skip_zeros(mask, x, width)
             if x == width:
@@ -328,25 +347,6 @@ cdef inline void join_columns(uint8_t *out, const uint8_t *line, int n, int shif
 cdef inline size_t mask_bytes(const View *v, int shift_x, int shift_y) noexcept nogil:
     """The memory of a mask that is read: its pixels, and a row of luma."""
     return <size_t>(v.width >> shift_x) * (v.height >> shift_y) + v.width
-
-
-cdef inline bint is_blank(const void *row, size_t bytes) noexcept nogil:
-    """Whether all bits are 0: of most masks, most rows are, and need no more than that."""
-    cdef const uint8_t *bits = <const uint8_t *>row
-    cdef uint64_t any[LANES]
-    cdef uint64_t found = 0
-    cdef size_t i
-    cdef int k
-    for k in range(LANES):
-        any[k] = 0
-    for i in range(bytes // sizeof(any)):
-        for k in range(LANES):
-            any[k] |= eight_bytes(bits + i * sizeof(any) + k * 8)
-    for k in range(LANES):
-        found |= any[k]
-    for i in range(bytes // sizeof(any) * sizeof(any), bytes):
-        found |= bits[i]
-    return found == 0
 
 
 cdef inline bint read_mask(uint8_t *mask, const View *v, int shift_x, int shift_y) noexcept nogil:
