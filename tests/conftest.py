@@ -1,7 +1,6 @@
 """Fixtures of all tests: the core with the plugin loaded, the video clips, the seed."""
 
-from __future__ import annotations
-
+import gc
 import os
 import shutil
 import subprocess
@@ -82,3 +81,9 @@ def threads(core: Any) -> Iterator[Any]:
     before = core.num_threads
     yield core
     core.num_threads = before
+
+
+def pytest_collection_finish() -> None:
+    """Twenty thousand tests are no garbage: what is there before the first one is not searched for any."""
+    gc.collect()
+    gc.freeze()

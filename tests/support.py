@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -255,6 +256,15 @@ def assert_stored(stored: NDArray[Any], accepted: Real, samples: Samples, noise:
         f"{label}: at {tuple(map(int, worst))} stored {stored[worst]}, reference {[float(c[worst]) for c in choices]}, "
         f"{excess[worst]:.3g} beyond rounding, allowed {noise:.3g}; {np.mean(excess > noise):.2%} of samples"
     )
+
+
+def assert_freed(core: Any, before: int) -> None:
+    """The core holds as many bytes of frames as before, once its threads have let go of what they worked on."""
+    for _ in range(1000):
+        if core.used_cache_size == before:
+            break
+        time.sleep(0.01)
+    assert core.used_cache_size == before
 
 
 def uncached(clip: Any) -> Any:

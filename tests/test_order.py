@@ -22,6 +22,7 @@ from cases import CASES, FILTERS, ONE_EACH, Case
 from reference import decay as reference
 from support import (
     Video,
+    assert_freed,
     cached,
     fingerprint,
     frames_of,
@@ -455,4 +456,4 @@ def test_every_frame_is_freed(core: Any, rng: np.random.Generator, case: Case) -
     before = core.used_cache_size
     use()
     gc.collect()
-    assert core.used_cache_size == before
+    assert_freed(core, before)

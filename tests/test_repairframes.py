@@ -23,6 +23,7 @@ from support import (
     SIZES,
     Frames,
     Video,
+    assert_freed,
     assert_same,
     assert_stored,
     blank,
@@ -456,7 +457,7 @@ def test_upstream_errors_and_freed_frames(core: Any, rng: np.random.Generator) -
     before = core.used_cache_size
     failed = use()
     gc.collect()
-    assert core.used_cache_size == before
+    assert_freed(core, before)
     assert failed == list(range(bad - 15, bad + 16))
 
 
