@@ -1,5 +1,7 @@
 """Fixtures of all tests: the core with the plugin loaded, the video clips, the seed."""
 
+from __future__ import annotations
+
 import gc
 import os
 import shutil
