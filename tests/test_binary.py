@@ -1,116 +1,89 @@
-"""What the installed libraries need and show: nothing of Python, and one entry point.
-
-The dynamic symbols are read from the file itself, so that no tool need be installed.
-"""
+"""What the installed libraries need and show: nothing of Python, nothing newer than their systems, one entry point."""
 
 from __future__ import annotations
 
-import struct
-from dataclasses import dataclass
+import re
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-SHT_DYNAMIC, SHT_DYNSYM = 6, 11
-DT_NEEDED, DT_RPATH, DT_RUNPATH = 1, 15, 29
-ALLOWED_LIBRARIES = ("libc.so", "libm.so", "libpthread.so", "libdl.so", "libgcc_s.so", "ld-linux")
+from binaries import Binary, read_binary
 
-
-@dataclass(frozen=True)
-class Section:
-    """A section's header."""
-
-    kind: int
-    offset: int
-    size: int
-    link: int
-    entry: int
-
-
-@dataclass(frozen=True)
-class Symbol:
-    """A dynamic symbol."""
-
-    name: str
-    defined: bool
-    hidden: bool
-
-
-class Elf:
-    """The dynamic part of a little-endian 64-bit ELF file."""
-
-    def __init__(self, file: Path) -> None:
-        self.data = file.read_bytes()
-        assert self.data[:6] == b"\x7fELF\x02\x01", f"{file} is not a little-endian 64-bit ELF file"
-        (start,) = struct.unpack_from("<Q", self.data, 0x28)
-        size, count = struct.unpack_from("<HH", self.data, 0x3A)
-        headers = [struct.unpack_from("<IIQQQQIIQQ", self.data, start + i * size) for i in range(count)]
-        self.sections = [Section(kind=h[1], offset=h[4], size=h[5], link=h[6], entry=h[9]) for h in headers]
-
-    def section(self, kind: int) -> Section:
-        """The section of a kind that exists once."""
-        (found,) = (s for s in self.sections if s.kind == kind)
-        return found
-
-    def string(self, table: Section, at: int) -> str:
-        """A name in a string table."""
-        start = table.offset + at
-        return self.data[start : self.data.index(b"\0", start)].decode()
-
-    def symbols(self) -> list[Symbol]:
-        """All dynamic symbols but the empty first one."""
-        table = self.section(SHT_DYNSYM)
-        names = self.sections[table.link]
-        found = []
-        for at in range(table.offset + table.entry, table.offset + table.size, table.entry):
-            name, _, other, section = struct.unpack_from("<IBBH", self.data, at)
-            found.append(Symbol(self.string(names, name), defined=section != 0, hidden=other & 3 in (1, 2)))
-        return found
-
-    def dynamic(self, *tags: int) -> list[str]:
-        """The strings of some entries of the dynamic section."""
-        table = self.section(SHT_DYNAMIC)
-        entries = struct.iter_unpack("<qQ", self.data[table.offset : table.offset + table.size])
-        return [self.string(self.sections[table.link], value) for tag, value in entries if tag in tags]
+ALLOWED_LIBRARIES = {
+    "linux": ("libc.so", "libm.so", "libpthread.so", "libdl.so", "libgcc_s.so", "ld-linux"),
+    "win32": ("kernel32.dll", "msvcrt.dll", "ucrtbase.dll", "api-ms-win-crt-"),
+    "darwin": ("/usr/lib/libsystem.",),
+}
+ABSOLUTE = re.compile(rb"(?:[A-Z]:)?[/\\\\][\w.+-]{2,}[/\\\\][\w.+/\\\\-]{6,}")
+"""A path of two parts or more, of such length that it is in no code by chance."""
+NEWEST_GLIBC = (2, 28)
+"""That of the platform that wheels are tagged for, manylinux_2_28."""
 
 
 @pytest.fixture(scope="session")
-def libraries(core: Any) -> dict[str, Elf]:
-    """All installed libraries of the plugin, by name."""
-    files = sorted(Path(core.vdiff.plugin_path).parent.glob("*.so"))
-    assert files
-    return {file.name: Elf(file) for file in files}
+def files(core: Any) -> list[Path]:
+    """All installed libraries of the plugin."""
+    found = [file for file in Path(core.vdiff.plugin_path).parent.iterdir() if file.suffix in (".so", ".dll", ".dylib")]
+    assert found
+    return sorted(found)
+
+
+@pytest.fixture(scope="session")
+def libraries(files: list[Path]) -> dict[str, Binary]:
+    """What they are, by name."""
+    return {file.name: read_binary(file) for file in files}
 
 
 def test_reader_sees_python_where_it_is() -> None:
     """The reader is not blind: a Python extension shows its symbols."""
     import vapoursynth
 
-    (extension,) = (f for f in Path(vapoursynth.__file__).parent.glob("vapoursynth*.so"))
-    symbols = Elf(extension).symbols()
-    assert any(s.name.startswith("Py") and not s.defined for s in symbols)
-    assert any(s.name.startswith("PyInit_") and s.defined for s in symbols)
-    assert Elf(extension).dynamic(DT_NEEDED)
+    folder = Path(vapoursynth.__file__).parent
+    (extension,) = (file for file in folder.glob("vapoursynth*") if file.suffix in (".so", ".pyd"))
+    binary = read_binary(extension)
+    assert any(name.startswith("Py") for name in binary.imports)
+    assert any(name.startswith("PyInit_") for name in binary.exports)
+    assert binary.libraries
+    if sys.platform == "linux":
+        assert any(version.startswith("GLIBC_") for version in binary.versions)
 
 
-def test_no_symbol_of_python(libraries: dict[str, Elf]) -> None:
-    for name, elf in libraries.items():
-        assert [s.name for s in elf.symbols() if s.name.lstrip("_").startswith("Py")] == [], name
+def test_no_symbol_of_python(libraries: dict[str, Binary]) -> None:
+    for name, binary in libraries.items():
+        shown = binary.imports + binary.exports
+        assert [symbol for symbol in shown if symbol.lstrip("_").startswith("Py")] == [], name
 
 
-def test_one_entry_point(libraries: dict[str, Elf]) -> None:
-    for name, elf in libraries.items():
-        exported = [s.name for s in elf.symbols() if s.defined and not s.hidden]
-        assert exported == ["VapourSynthPluginInit2"], name
+def test_one_entry_point(libraries: dict[str, Binary]) -> None:
+    for name, binary in libraries.items():
+        assert binary.exports == ["VapourSynthPluginInit2"], name
 
 
-def test_no_library_but_the_system_s(libraries: dict[str, Elf]) -> None:
-    for name, elf in libraries.items():
-        assert [need for need in elf.dynamic(DT_NEEDED) if not need.startswith(ALLOWED_LIBRARIES)] == [], name
+def test_no_library_but_the_system_s(libraries: dict[str, Binary]) -> None:
+    for name, binary in libraries.items():
+        allowed = ALLOWED_LIBRARIES[sys.platform]
+        assert [need for need in binary.libraries if not need.lower().startswith(allowed)] == [], name
 
 
-def test_no_search_path(libraries: dict[str, Elf]) -> None:
+def test_no_search_path(libraries: dict[str, Binary]) -> None:
     """A path of the machine that built it has no place in a plugin."""
-    for name, elf in libraries.items():
-        assert elf.dynamic(DT_RPATH, DT_RUNPATH) == [], name
+    for name, binary in libraries.items():
+        assert binary.search_paths == [], name
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="versions of symbols are a matter of glibc")
+def test_no_newer_glibc(libraries: dict[str, Binary]) -> None:
+    """Whatever machine built it, as old a Linux loads it as VapourSynth's own wheels."""
+    for name, binary in libraries.items():
+        versions = [version.removeprefix("GLIBC_") for version in binary.versions]
+        newer = [v for v in versions if tuple(map(int, v.split("."))) > NEWEST_GLIBC]
+        assert newer == [], name
+
+
+def test_no_path_of_the_machine_that_built_it(files: list[Path]) -> None:
+    """Nor is there a place of a source file in it: the same bytes come from any folder."""
+    for file in files:
+        found = {path.decode() for path in ABSOLUTE.findall(file.read_bytes())}
+        assert {path for path in found if not path.startswith("/usr/lib/")} == set(), file.name

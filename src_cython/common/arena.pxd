@@ -1,10 +1,9 @@
 """Memory of a size that only a frame tells: blocks that grow and are handed on from frame to frame without a lock."""
 
 from libc.stddef cimport size_t
-from libc.stdlib cimport free
 
 from common.c cimport exchange
-from common.scratch cimport CELLS, aligned_memory
+from common.scratch cimport CELLS, aligned_memory, free_aligned
 
 
 cdef enum:
@@ -29,7 +28,7 @@ cdef inline void *take_block(Arena *a) noexcept nogil:
 cdef inline void *reserve(void **block, size_t size) noexcept nogil:
     """Memory of a block, of unknown content, at least of this size; the block changes if it has to. NULL: out of it."""
     if block[0] == NULL or (<size_t *>block[0])[0] < size:
-        free(block[0])
+        free_aligned(block[0])
         block[0] = aligned_memory(size + HEADER)
         if block[0] == NULL:
             return NULL
@@ -45,10 +44,10 @@ cdef inline void give_block(Arena *a, void *block) noexcept nogil:
         block = exchange(&a.cells[i], block)
         if block == NULL:
             return
-    free(block)
+    free_aligned(block)
 
 
 cdef inline void free_arena(Arena *a) noexcept nogil:
     cdef int i
     for i in range(CELLS):
-        free(a.cells[i])
+        free_aligned(a.cells[i])

@@ -34,7 +34,7 @@ from libc.string cimport memset
 
 from api.vapoursynth cimport VSAPI, VSFrame
 from common.c cimport atomic_load, atomic_store, swap_if
-from common.scratch cimport aligned_memory
+from common.scratch cimport aligned_memory, free_aligned
 
 
 cdef enum:
@@ -87,8 +87,8 @@ cdef inline void drop_cursor(Recursion *r, Cursor *c) noexcept nogil:
     while link[0] != c:
         link = &link[0].next
     link[0] = c.next
-    free(c.chains[0])
-    free(c.chains[1])
+    free_aligned(c.chains[0])
+    free_aligned(c.chains[1])
     free(c)
 
 

@@ -1,13 +1,27 @@
 """Scratch memory that frames share: a few buffers of one size, taken and given back without a lock."""
 
 from libc.stddef cimport size_t
-from libc.stdlib cimport free
 
 from common.c cimport exchange
 
 
-cdef extern from "<stdlib.h>" nogil:
-    int posix_memalign(void **memory, size_t alignment, size_t size)
+cdef extern from * nogil:
+    """
+    #ifdef _WIN32
+    #include <malloc.h>
+
+    static inline void *vdiff_aligned(size_t alignment, size_t size) { return _aligned_malloc(size, alignment); }
+    static inline void vdiff_free_aligned(void *memory) { _aligned_free(memory); }
+    #else
+    #include <stdlib.h>
+
+    static inline void *vdiff_aligned(size_t alignment, size_t size)
+        { void *memory = NULL; return posix_memalign(&memory, alignment, size) == 0 ? memory : NULL; }
+    static inline void vdiff_free_aligned(void *memory) { free(memory); }
+    #endif
+    """
+    void *allocate_aligned "vdiff_aligned"(size_t alignment, size_t size)
+    void free_aligned "vdiff_free_aligned"(void *memory)
 
 
 cdef enum:
@@ -20,11 +34,8 @@ cdef struct Scratch:
 
 
 cdef inline void *aligned_memory(size_t size) noexcept nogil:
-    """Memory that starts on a cache line, NULL if there is none."""
-    cdef void *memory = NULL
-    if posix_memalign(&memory, 64, max(size, <size_t>1)) != 0:  # of none, NULL would be an answer
-        return NULL
-    return memory
+    """Memory that starts on a cache line, to be freed by `free_aligned`; NULL if there is none."""
+    return allocate_aligned(64, max(size, <size_t>1))  # of none, NULL would be an answer
 
 
 cdef inline void *take_scratch(Scratch *s) noexcept nogil:
@@ -44,10 +55,10 @@ cdef inline void give_scratch(Scratch *s, void *memory) noexcept nogil:
         memory = exchange(&s.cells[i], memory)
         if memory == NULL:
             return
-    free(memory)
+    free_aligned(memory)
 
 
 cdef inline void free_scratch(Scratch *s) noexcept nogil:
     cdef int i
     for i in range(CELLS):
-        free(s.cells[i])
+        free_aligned(s.cells[i])

@@ -6,6 +6,7 @@ A thumbnail has 64x32 cells, each the mean of its pixels, on the 8-bit scale. Th
 
 from libc.stddef cimport ptrdiff_t, size_t
 from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdlib cimport abs
 from libc.string cimport memset
 
 from common.c cimport crow, fabsf, minf, row
