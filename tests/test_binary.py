@@ -5,6 +5,7 @@ The dynamic symbols are read from the file itself, so that no tool need be insta
 
 from __future__ import annotations
 
+import re
 import struct
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,10 @@ import pytest
 
 SHT_DYNAMIC, SHT_DYNSYM = 6, 11
 DT_NEEDED, DT_RPATH, DT_RUNPATH = 1, 15, 29
+ROUNDED = re.compile(
+    r"_*(exp|exp2|exp10|expm1|log|log2|log10|log1p|pow|a?(sin|cos|tan)h?|atan2|sincos|cbrt|hypot|erfc?|[lt]gamma)[fl]?"
+)
+"""Functions whose last bit is a matter of the library of mathematics, and in glibc of the processor."""
 ALLOWED_LIBRARIES = ("libc.so", "libm.so", "libpthread.so", "libdl.so", "libgcc_s.so", "ld-linux")
 
 
@@ -114,3 +119,9 @@ def test_no_search_path(libraries: dict[str, Elf]) -> None:
     """A path of the machine that built it has no place in a plugin."""
     for name, elf in libraries.items():
         assert elf.dynamic(DT_RPATH, DT_RUNPATH) == [], name
+
+
+def test_no_function_that_is_rounded_otherwise_elsewhere(libraries: dict[str, Elf]) -> None:
+    """The same bytes on every machine: `common/maths.pxd` has what is needed of these."""
+    for name, elf in libraries.items():
+        assert [s.name for s in elf.symbols() if not s.defined and ROUNDED.fullmatch(s.name)] == [], name
