@@ -5,7 +5,7 @@
    A case is a line `FORMAT WIDTH HEIGHT FRAMES FILTER [KEY=VALUE...]`: the format as VapourSynth's number, several values
    of an array apart by commas, clips as @other (another clip of the format), @mask (a GRAY8 mask, one frame) or @masks (as
    many frames as the clip), a kernel in C as @kernel. The answer is a line `CHECKSUM CASE` or `error: MESSAGE: CASE`.
-   To see that a checker sees: kernels with a fault, @overflow, @undefined, @leak and @race, and @lost, a clip that keeps
+   To see that a checker sees: kernels with a fault, @overflow, @undefined, @leak, @race and @fail, and @lost, a clip that keeps
    a frame for ever.
 
      -t N   threads of the core (default 2)
@@ -52,7 +52,7 @@ enum { LINE = 4096, WORDS = 64, WINDOWS = 8, SAMPLES = 8 * WINDOWS };
 static const VSAPI *api;
 static VSCore *core;
 static atomic_int complaints;
-static atomic_bool lists; /* whether the frames that there are are printed with each that is delivered */
+static atomic_bool lists; /* whether VapourSynth's next list of the frames that there are is printed */
 
 static void complain(const char *form, ...) {
     va_list args;
@@ -66,7 +66,7 @@ static void VS_CC on_message(int type, const char *message, void *user) {
     (void)user;
     if (type >= mtWarning)
         complain("drive: VapourSynth: %s\n", message);
-    else if (type == mtInformation && atomic_load(&lists))
+    else if (type == mtInformation && atomic_exchange(&lists, false))
         fprintf(stderr, "drive: VapourSynth: %s", message);
 }
 
@@ -219,24 +219,42 @@ RUN(run_floats, float)
         return 0; \
     }
 
+static int32_t refuse(const Call *call, void **exception) {
+    (void)call, (void)exception;
+    return 1;
+}
+
+static void describe(void *exception, char *text, int32_t size) {
+    (void)exception;
+    snprintf(text, (size_t)size, "planted");
+}
+
 static volatile int frames;
 static void *volatile last;
+
+static void meet(void) { /* the first two calls, in two threads */
+    static atomic_int inside;
+    atomic_fetch_add_explicit(&inside, 1, memory_order_relaxed);
+    for (int i = 0; i < 100000 && atomic_load_explicit(&inside, memory_order_relaxed) < 2; i++)
+        usleep(100);
+}
 
 FAULT(overflow, ((volatile char *)call->dst)[call->height * call->dst_stride] = 0)
 FAULT(undefined, frames = INT32_MAX + (int)call->height)
 FAULT(leak, last = malloc(16))
-FAULT(race, for (int64_t i = 0; i < 100 * call->height; i++) frames = frames + 1)
+FAULT(race, (meet(), frames = frames + 1))
 
-#define NATIVE(type, run) {"vdiff kernel 1", 0, sizeof(Native), 0, 2, 1, type, type, run, NULL}
+#define NATIVE(type, run) {"vdiff kernel 1", 0, sizeof(Native), 0, 2, 1, type, type, run, describe}
 
 static bool set_kernel(VSMap *args, const char *key, const char *name, const VSVideoFormat *f) {
-    static const char *const names[] = {"@kernel", "@overflow", "@undefined", "@leak", "@race"};
+    static const char *const names[] = {"@kernel", "@overflow", "@undefined", "@leak", "@race", "@fail"};
     static Native natives[][3] = {
         {NATIVE(0, run_bytes), NATIVE(1, run_words), NATIVE(2, run_floats)},
         {NATIVE(0, overflow), NATIVE(1, overflow), NATIVE(2, overflow)},
         {NATIVE(0, undefined), NATIVE(1, undefined), NATIVE(2, undefined)},
         {NATIVE(0, leak), NATIVE(1, leak), NATIVE(2, leak)},
         {NATIVE(0, race), NATIVE(1, race), NATIVE(2, race)},
+        {NATIVE(0, refuse), NATIVE(1, refuse), NATIVE(2, refuse)},
     };
     size_t i = 0, count = sizeof names / sizeof *names;
     while (i < count && strcmp(names[i], name))
@@ -604,11 +622,14 @@ static int64_t frame_bytes(void) { /* that are still taken, once the core's thre
 /* VapourSynth lists all frames that there are with each that is delivered. */
 static void list_frames(void) {
     VSVideoInfo vi = {.width = 1, .height = 1, .numFrames = 1, .fpsNum = 25, .fpsDen = 1};
+    if (!LISTS_FRAMES)
+        return;
     api->queryVideoFormat(&vi.format, cfGray, stInteger, 8, 0, 0, core);
     VSNode *node = new_source(&vi, PICTURE);
     atomic_store(&lists, true);
     api->freeFrame(api->getFrame(0, node, NULL, 0));
-    atomic_store(&lists, false);
+    for (int i = 0; i < 500 && atomic_load(&lists); i++) /* it comes after the frame */
+        usleep(10000);
     api->freeNode(node);
 }
 
