@@ -1,12 +1,12 @@
 """Cases for `tests/native/drive.c`, the host without Python, and how that host is compiled.
 
-As a program it prints the cases: `python tests/driving.py [FORMAT...]`.
+As a program it prints the cases: `python tests/driving.py [--frames N] [--size WxH]... [FORMAT...]`.
 """
 
 from __future__ import annotations
 
+import argparse
 import subprocess
-import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -87,10 +87,29 @@ MARKING = [
 EVERY = [*drivable(CASES), *MARKING]
 
 
-def lines(formats: Sequence[str], width: int = 61, height: int = 47, length: int = 40) -> list[str]:
-    """Every case in each of the formats."""
-    return [line_of(case, Video(name, width, height), length) for name in formats for case in EVERY]
+SIZE = (61, 47)
+
+
+def lines(formats: Sequence[str], sizes: Sequence[tuple[int, int]] = (SIZE,), length: int = 40) -> list[str]:
+    """Every case in each of the formats and sizes; of subsampled formats sizes are rounded up."""
+    return [line_of(case, Video(name, *size), length) for name in formats for size in sizes for case in EVERY]
+
+
+def size(text: str) -> tuple[int, int]:
+    """The size that is written as 61x47."""
+    width, height = map(int, text.split("x"))
+    return width, height
+
+
+def main() -> None:
+    """Print what the arguments ask for."""
+    parser = argparse.ArgumentParser(description="Print a case of every kind for tests/native/drive.c.")
+    parser.add_argument("--frames", type=int, default=40, help="length of the clips")
+    parser.add_argument("--size", type=size, action="append", help="width x height, several times for several sizes")
+    parser.add_argument("formats", nargs="*", default=["YUV420P8", "YUV444P16", "GRAYH", "RGBS"])
+    args = parser.parse_args()
+    print("\n".join(lines(args.formats, args.size or [SIZE], args.frames)))
 
 
 if __name__ == "__main__":
-    print("\n".join(lines(sys.argv[1:] or ["YUV420P8", "YUV444P16", "GRAYH", "RGBS"])))
+    main()

@@ -5,19 +5,23 @@
    A case is a line `FORMAT WIDTH HEIGHT FRAMES FILTER [KEY=VALUE...]`: the format as VapourSynth's number, several values
    of an array apart by commas, clips as @other (another clip of the format), @mask (a GRAY8 mask, one frame) or @masks (as
    many frames as the clip), a kernel in C as @kernel. The answer is a line `CHECKSUM CASE` or `error: MESSAGE: CASE`.
+   To see that a checker sees: kernels with a fault, @overflow, @undefined, @leak, @race and @fail, and @lost, a clip that keeps
+   a frame for ever.
 
      -t N   threads of the core (default 2)
      -a N   requests in flight (default 6)
      -o O   order of the requests: forward, backward or random (default forward)
      -j N   run each case in N threads at once, each with an instance of its own (default 1)
      -k     let go of each filter while its frames are in flight, and take a new one for the answer
-     -m     answer with the growth of resident memory in bytes per 100 frames, too: `CHECKSUM GROWTH CASE`
+     -m     answer with the growth of memory in bytes per 100 frames, too: `CHECKSUM GROWTH CASE`
+     -l N   the same, and fail where it is N or more; it is taken of clips of 128 frames and more
      -u     leave the plugin loaded at the end, for tools that name the functions of a leak
 
-   The exit status is 0 if no case failed for another reason than its arguments, no frame is left and VapourSynth had
-   nothing to complain about. The pictures come from integers alone: the checksums are the same on every machine. */
+   The exit status is 0 if no case failed for another reason than its arguments, no frame is left (else those that are
+   are listed, with the filter that made each) and VapourSynth had nothing to complain about. The pictures come from integers alone: the checksums are the same on every machine. */
 
 #define _GNU_SOURCE
+#include <malloc.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -30,11 +34,25 @@
 #define VS_USE_API_41 /* the functions that clear caches */
 #include "VapourSynth4.h"
 
-enum { LINE = 4096, WORDS = 64, SAMPLES = 64 };
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/asan_interface.h>
+#else
+#define ASAN_POISON_MEMORY_REGION(start, size) ((void)(start), (void)(size))
+#endif
+
+/* Keeping its list of frames, VapourSynth reads names in one thread that another one wrote. */
+#ifdef __SANITIZE_THREAD__
+enum { LISTS_FRAMES = 0 };
+#else
+enum { LISTS_FRAMES = ccfEnableFrameRefDebug };
+#endif
+
+enum { LINE = 4096, WORDS = 64, WINDOWS = 8, SAMPLES = 8 * WINDOWS };
 
 static const VSAPI *api;
 static VSCore *core;
 static atomic_int complaints;
+static atomic_bool lists; /* whether VapourSynth's next list of the frames that there are is printed */
 
 static void complain(const char *form, ...) {
     va_list args;
@@ -48,11 +66,13 @@ static void VS_CC on_message(int type, const char *message, void *user) {
     (void)user;
     if (type >= mtWarning)
         complain("drive: VapourSynth: %s\n", message);
+    else if (type == mtInformation && atomic_exchange(&lists, false))
+        fprintf(stderr, "drive: VapourSynth: %s", message);
 }
 
 /* The clips. */
 
-typedef enum { PICTURE, OTHER, MASK } Kind;
+typedef enum { PICTURE, OTHER, MASK, LOST } Kind;
 
 typedef struct {
     VSVideoInfo vi;
@@ -71,9 +91,11 @@ static int wave(int at, int period) { /* a triangle from 0 to 65535 and back */
     return (t < period ? t : 2 * period - t) * 65535 / period;
 }
 
-/* A scene of 29 frames: slow waves that move, an edge, noise; 16 bits. */
+/* A scene of 29 frames: slow waves that move, an edge, noise; 16 bits. One frame is shown twice, the next one is not. */
 static int picture(int x, int y, int n, int plane, uint32_t seed) {
     int scene = n / 29;
+    if (n % 29 == 11)
+        n--;
     int smooth = (wave(x + 2 * n + 5 * plane + 11 * scene, 37) + wave(y + 7 * scene + (int)seed % 97, 23)) / 4;
     int edge = (x + y / 2 + n) % 61 < 30 ? 20000 : 4000;
     int noise = (int)(mix(mix((uint32_t)x, (uint32_t)y), mix((uint32_t)(n * 4 + plane), seed)) >> 19);
@@ -104,6 +126,11 @@ static void fill_row(uint8_t *row, int width, int y, int n, int plane, const Sou
     }
 }
 
+/* What of a frame's memory is not pixels: nobody is to read it. */
+static void guard_row(uint8_t *row, ptrdiff_t stride, int bytes) {
+    ASAN_POISON_MEMORY_REGION(row + bytes, (size_t)(stride - bytes));
+}
+
 static const VSFrame *VS_CC get_source(
         int n, int reason, void *instance, void **frame_data, VSFrameContext *context, VSCore *c, const VSAPI *vsapi) {
     const Source *s = instance;
@@ -113,11 +140,17 @@ static const VSFrame *VS_CC get_source(
     VSFrame *frame = vsapi->newVideoFrame(&s->vi.format, s->vi.width, s->vi.height, NULL, c);
     for (int p = 0; p < s->vi.format.numPlanes; p++) {
         uint8_t *row = vsapi->getWritePtr(frame, p);
-        for (int y = 0; y < vsapi->getFrameHeight(frame, p); y++, row += vsapi->getStride(frame, p))
-            fill_row(row, vsapi->getFrameWidth(frame, p), y, n, p, s);
+        int width = vsapi->getFrameWidth(frame, p);
+        ptrdiff_t stride = vsapi->getStride(frame, p);
+        for (int y = 0; y < vsapi->getFrameHeight(frame, p); y++, row += stride) {
+            fill_row(row, width, y, n, p, s);
+            guard_row(row, stride, width * s->vi.format.bytesPerSample);
+        }
     }
     if (n % 29 == 0 && n > 0 && s->kind != MASK)
         vsapi->mapSetInt(vsapi->getFramePropertiesRW(frame), "_SceneChangePrev", 1, maReplace);
+    if (n == 3 && s->kind == LOST)
+        vsapi->addFrameRef(frame);
     return frame;
 }
 
@@ -179,19 +212,63 @@ RUN(run_bytes, uint8_t)
 RUN(run_words, uint16_t)
 RUN(run_floats, float)
 
-static void set_kernel(VSMap *args, const char *key, const VSVideoFormat *f) {
-    static Native natives[] = {
-        {"vdiff kernel 1", 0, sizeof(Native), 0, 2, 1, 0, 0, run_bytes, NULL},
-        {"vdiff kernel 1", 0, sizeof(Native), 0, 2, 1, 1, 1, run_words, NULL},
-        {"vdiff kernel 1", 0, sizeof(Native), 0, 2, 1, 2, 2, run_floats, NULL},
+#define FAULT(name, fault) \
+    static int32_t name(const Call *call, void **exception) { \
+        (void)call, (void)exception; \
+        fault; \
+        return 0; \
+    }
+
+static int32_t refuse(const Call *call, void **exception) {
+    (void)call, (void)exception;
+    return 1;
+}
+
+static void describe(void *exception, char *text, int32_t size) {
+    (void)exception;
+    snprintf(text, (size_t)size, "planted");
+}
+
+static volatile int frames;
+static void *volatile last;
+
+static void meet(void) { /* the first two calls, in two threads */
+    static atomic_int inside;
+    atomic_fetch_add_explicit(&inside, 1, memory_order_relaxed);
+    for (int i = 0; i < 100000 && atomic_load_explicit(&inside, memory_order_relaxed) < 2; i++)
+        usleep(100);
+}
+
+FAULT(overflow, ((volatile char *)call->dst)[call->height * call->dst_stride] = 0)
+FAULT(undefined, frames = INT32_MAX + (int)call->height)
+FAULT(leak, last = malloc(16))
+FAULT(race, (meet(), frames = frames + 1))
+
+#define NATIVE(type, run) {"vdiff kernel 1", 0, sizeof(Native), 0, 2, 1, type, type, run, describe}
+
+static bool set_kernel(VSMap *args, const char *key, const char *name, const VSVideoFormat *f) {
+    static const char *const names[] = {"@kernel", "@overflow", "@undefined", "@leak", "@race", "@fail"};
+    static Native natives[][3] = {
+        {NATIVE(0, run_bytes), NATIVE(1, run_words), NATIVE(2, run_floats)},
+        {NATIVE(0, overflow), NATIVE(1, overflow), NATIVE(2, overflow)},
+        {NATIVE(0, undefined), NATIVE(1, undefined), NATIVE(2, undefined)},
+        {NATIVE(0, leak), NATIVE(1, leak), NATIVE(2, leak)},
+        {NATIVE(0, race), NATIVE(1, race), NATIVE(2, race)},
+        {NATIVE(0, refuse), NATIVE(1, refuse), NATIVE(2, refuse)},
     };
-    Native *native = &natives[f->sampleType == stFloat ? 2 : f->bytesPerSample - 1];
+    size_t i = 0, count = sizeof names / sizeof *names;
+    while (i < count && strcmp(names[i], name))
+        i++;
+    if (i == count)
+        return false;
+    Native *native = &natives[i][f->sampleType == stFloat ? 2 : f->bytesPerSample - 1];
     uint64_t ticket[5] = {0, 0, (uint64_t)(uintptr_t)native, (uint64_t)getpid(), 0xCBF29CE484222325u};
     native->self = ticket[2];
     memcpy(ticket, native->magic, 16);
     for (int i = 0; i < 32; i++)
         ticket[4] = (ticket[4] ^ ((const uint8_t *)ticket)[i]) * 0x100000001B3u;
     api->mapSetData(args, key, (const char *)ticket, sizeof ticket, dtBinary, maReplace);
+    return true;
 }
 
 /* A case. */
@@ -225,7 +302,7 @@ static bool parse(Case *c, const char *line) {
 static void set_clip(VSMap *args, const char *key, const char *name, const Case *c) {
     VSNode *node = !strcmp(name, "@mask") ? new_mask(&c->vi, 1)
         : !strcmp(name, "@masks") ? new_mask(&c->vi, c->vi.numFrames)
-        : new_source(&c->vi, !strcmp(name, "@other") ? OTHER : PICTURE);
+        : new_source(&c->vi, !strcmp(name, "@other") ? OTHER : !strcmp(name, "@lost") ? LOST : PICTURE);
     api->mapConsumeNode(args, key, node, maAppend);
 }
 
@@ -245,10 +322,10 @@ static void set_argument(VSMap *args, char *word, const char *signature, const C
     *value++ = 0;
     char type = type_of(signature, word);
     for (char *one = strtok_r(value, ",", &rest); one; one = strtok_r(NULL, ",", &rest))
-        if (!strcmp(one, "@kernel"))
-            set_kernel(args, word, &c->vi.format);
-        else if (one[0] == '@')
+        if (one[0] == '@' && !set_kernel(args, word, one, &c->vi.format))
             set_clip(args, word, one, c);
+        else if (one[0] == '@')
+            continue;
         else if (type == 'i')
             api->mapSetInt(args, word, strtoll(one, NULL, 10), maAppend);
         else if (type == 'f')
@@ -384,14 +461,30 @@ static int in_order(int i, int count, Order order) {
     return (int)((int64_t)i * step % count);
 }
 
-static double resident(void) { /* bytes */
+/* Memory: that of frames in caches and outside; what malloc has given out beside caches; and what is resident, in whole
+   pages. Caches are emptied for it, because VapourSynth (R81) leaves records of frames that are long gone in them,
+   whatever the filters, until there are some thousands. */
+
+typedef struct {
+    double frames, given, resident;
+} Memory;
+
+static Memory memory(void) {
+    VSCoreInfo info;
+    api->getCoreInfo(core, &info);
+    api->clearCoreCaches(core);
     long pages = 0;
+    struct mallinfo2 heap = mallinfo2();
     FILE *file = fopen("/proc/self/statm", "r");
     if (!file || fscanf(file, "%*d %ld", &pages) != 1)
-        pages = 0;
+        complain("drive: /proc/self/statm cannot be read\n");
     if (file)
         fclose(file);
-    return (double)pages * (double)sysconf(_SC_PAGESIZE);
+    return (Memory){
+        .frames = (double)info.usedFramebufferSize,
+        .given = (double)heap.uordblks + (double)heap.hblkhd,
+        .resident = (double)pages * (double)sysconf(_SC_PAGESIZE),
+    };
 }
 
 static double slope(const double *x, const double *y, int count) {
@@ -407,22 +500,58 @@ static double slope(const double *x, const double *y, int count) {
     return xx > 0 ? xy / xx : 0;
 }
 
-/* All frames of a node. Returns the checksum of their checksums, and the growth of memory per frame over the last half. */
-static uint64_t play(VSNode *node, int in_flight, Order order, char *error, int size, double *growth) {
-    int count = api->getVideoInfo(node)->numFrames, taken = 0;
-    double at[SAMPLES], bytes[SAMPLES];
+static int by_size(const void *a, const void *b) {
+    double difference = *(const double *)a - *(const double *)b;
+    return (difference > 0) - (difference < 0);
+}
+
+/* Per 100 frames, over the last half: the largest of the slopes of frames and of what malloc has given out, in which the
+   least leak shows, and of the median of the slopes that resident memory has in windows. A leak grows in each of them,
+   malloc's own steps are in one or two. */
+static double growth_of(const double *at, const Memory *taken) {
+    double frames[SAMPLES], given[SAMPLES], resident[SAMPLES], slopes[WINDOWS];
+    const int size = SAMPLES / WINDOWS;
+    at += SAMPLES;
+    taken += SAMPLES;
+    for (int i = 0; i < SAMPLES; i++) {
+        frames[i] = taken[i].frames;
+        given[i] = taken[i].given;
+        resident[i] = taken[i].resident;
+    }
+    for (int w = 0; w < WINDOWS; w++)
+        slopes[w] = slope(at + w * size, resident + w * size, size);
+    qsort(slopes, WINDOWS, sizeof *slopes, by_size);
+    double growth[] = {
+        slope(at, frames, SAMPLES), slope(at, given, SAMPLES), (slopes[WINDOWS / 2 - 1] + slopes[WINDOWS / 2]) / 2};
+    qsort(growth, 3, sizeof *growth, by_size);
+    return 100 * growth[2];
+}
+
+static Run new_run(int count) {
     Run run = {.lock = PTHREAD_MUTEX_INITIALIZER, .done = PTHREAD_COND_INITIALIZER};
-    run.sums = calloc((size_t)count, sizeof *run.sums);
+    run.sums = malloc((size_t)count * sizeof *run.sums);
+    memset(run.sums, 0xFF, (size_t)count * sizeof *run.sums); /* resident from here on */
+    return run;
+}
+
+/* All frames of a node. Returns the checksum of their checksums. `growth`, if not NULL: of memory per 100 frames. */
+static uint64_t play(VSNode *node, int in_flight, Order order, char *error, int size, double *growth) {
+    int count = api->getVideoInfo(node)->numFrames, samples = 0;
+    double at[2 * SAMPLES];
+    Memory taken[2 * SAMPLES];
+    Run run = new_run(count);
     for (int i = 0; i < count; i++) {
         wait_for(&run, in_flight - 1);
         request(&run, in_order(i, count, order), node);
-        if (i >= count / 2 && (int64_t)(i - count / 2) * SAMPLES / (count - count / 2) >= taken && taken < SAMPLES) {
-            at[taken] = i;
-            bytes[taken++] = resident();
+        if (growth && (int64_t)(i + 1) * 2 * SAMPLES / count > samples) {
+            wait_for(&run, 0);
+            at[samples] = i;
+            taken[samples++] = memory();
         }
     }
     wait_for(&run, 0);
-    *growth = slope(at, bytes, taken);
+    if (growth)
+        *growth = samples == 2 * SAMPLES ? growth_of(at, taken) : 0;
     uint64_t sum = add_bytes(0xCBF29CE484222325u, run.sums, (size_t)count * sizeof *run.sums);
     snprintf(error, (size_t)size, "%s", run.error);
     free(run.sums);
@@ -432,8 +561,7 @@ static uint64_t play(VSNode *node, int in_flight, Order order, char *error, int 
 /* A node is let go of while frames of it are in flight: the last of them frees it. */
 static void abandon(VSNode *node, int in_flight) {
     int count = api->getVideoInfo(node)->numFrames;
-    Run run = {.lock = PTHREAD_MUTEX_INITIALIZER, .done = PTHREAD_COND_INITIALIZER};
-    run.sums = calloc((size_t)count, sizeof *run.sums);
+    Run run = new_run(count);
     for (int i = 0; i < in_flight && i < count; i++)
         request(&run, in_order(i, count, RANDOM), node);
     api->freeNode(node);
@@ -445,6 +573,7 @@ typedef struct {
     int in_flight;
     Order order;
     bool abandons, measures;
+    double limit; /* of growth */
     VSPlugin *plugin;
     const char *line;
     uint64_t sum;
@@ -471,7 +600,8 @@ static void *run_case(void *user) {
         if (!node)
             return NULL;
     }
-    job->sum = play(node, job->in_flight, job->order, job->error, sizeof job->error, &job->growth);
+    job->sum = play(
+        node, job->in_flight, job->order, job->error, sizeof job->error, job->measures ? &job->growth : NULL);
     job->failed = job->error[0] != 0;
     api->freeNode(node);
     return NULL;
@@ -489,6 +619,20 @@ static int64_t frame_bytes(void) { /* that are still taken, once the core's thre
     return info.usedFramebufferSize;
 }
 
+/* VapourSynth lists all frames that there are with each that is delivered. */
+static void list_frames(void) {
+    VSVideoInfo vi = {.width = 1, .height = 1, .numFrames = 1, .fpsNum = 25, .fpsDen = 1};
+    if (!LISTS_FRAMES)
+        return;
+    api->queryVideoFormat(&vi.format, cfGray, stInteger, 8, 0, 0, core);
+    VSNode *node = new_source(&vi, PICTURE);
+    atomic_store(&lists, true);
+    api->freeFrame(api->getFrame(0, node, NULL, 0));
+    for (int i = 0; i < 500 && atomic_load(&lists); i++) /* it comes after the frame */
+        usleep(10000);
+    api->freeNode(node);
+}
+
 static void run_line(const Job *form, int jobs) {
     Job *all = calloc((size_t)jobs, sizeof *all);
     pthread_t *threads = calloc((size_t)jobs, sizeof *threads);
@@ -503,17 +647,21 @@ static void run_line(const Job *form, int jobs) {
     for (int i = 0; i < jobs; i++) {
         if (all[i].failed || all[i].sum != all[0].sum)
             complain("drive: %s: %s\n", all[i].error[0] ? all[i].error : "other bytes in another thread", text);
+        if (all[i].growth >= form->limit)
+            complain("drive: memory grows by %.0f bytes per 100 frames: %s\n", all[i].growth, text);
     }
     if (all[0].error[0])
         printf("error: %s: %s\n", all[0].error, text);
     else if (form->measures)
-        printf("%016llx %.0f %s\n", (unsigned long long)all[0].sum, 100 * all[0].growth, text);
+        printf("%016llx %.0f %s\n", (unsigned long long)all[0].sum, all[0].growth, text);
     else
         printf("%016llx %s\n", (unsigned long long)all[0].sum, text);
     fflush(stdout);
     int64_t left = frame_bytes();
-    if (left)
+    if (left) {
         complain("drive: %lld bytes of frames are left: %s\n", (long long)left, text);
+        list_frames();
+    }
     free(all);
     free(threads);
 }
@@ -532,10 +680,10 @@ static VSPlugin *load(const char *file) {
 
 int main(int argc, char **argv) {
     static const char usage[] =
-        "usage: drive [-t THREADS] [-a IN_FLIGHT] [-o forward|backward|random] [-j JOBS] [-k] [-m] [-u] PLUGIN < CASES\n";
-    Job form = {.in_flight = 6};
-    int threads = 2, jobs = 1, option, flags = ccfDisableAutoLoading | ccfEnableFrameRefDebug;
-    while ((option = getopt(argc, argv, "t:a:o:j:kmu")) != -1) {
+        "usage: drive [-t THREADS] [-a IN_FLIGHT] [-o forward|backward|random] [-j JOBS] [-k] [-m] [-l N] [-u] PLUGIN < CASES\n";
+    Job form = {.in_flight = 6, .limit = 1e300};
+    int threads = 2, jobs = 1, option, flags = ccfDisableAutoLoading | LISTS_FRAMES;
+    while ((option = getopt(argc, argv, "t:a:o:j:kml:u")) != -1) {
         switch (option) {
         case 't': threads = atoi(optarg); break;
         case 'a': form.in_flight = atoi(optarg); break;
@@ -543,6 +691,7 @@ int main(int argc, char **argv) {
         case 'j': jobs = atoi(optarg); break;
         case 'k': form.abandons = true; break;
         case 'm': form.measures = true; break;
+        case 'l': form.measures = true; form.limit = atof(optarg); break;
         case 'u': flags |= ccfDisableLibraryUnloading; break;
         default: fputs(usage, stderr); return 2;
         }
