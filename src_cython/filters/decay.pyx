@@ -22,6 +22,7 @@ from api.vapoursynth cimport (
 from common.args cimport Args, choice, clip_arg, fail, integer, is_given, number, read_args, select_planes
 from common.frames cimport (
     frame_starts_scene, new_output, plane_height, plane_width, resting_level, starts_scene, white_level)
+from common.nodes cimport add_node
 from common.pixels cimport PLANES, Pixels
 from common.recursion cimport (
     BATCH, Cursor, Recursion, advance, batch_size, collect, cursor_for, deposit, finish, free_recursion, is_wanted,
@@ -275,7 +276,6 @@ cdef VSNode *add_part(
         const Decay *whole, int part, const Join *j, VSCore *core, const VSAPI *api) noexcept nogil:
     """A recursion for the planes of a part. NULL: out of memory."""
     cdef Decay *d = <Decay *>calloc(1, sizeof(Decay))
-    cdef VSFilterDependency needs
     cdef int p
     if d == NULL:
         return NULL
@@ -284,9 +284,8 @@ cdef VSNode *add_part(
     for p in range(PLANES):
         d.process[p] = whole.process[p] and j.part_of[p] == part
     lay_recursion(d, j.parts)
-    needs.source = d.clip
-    needs.requestPattern = rpGeneral
-    return api.createVideoFilter2(b"Decay", d.vi, get_frame, free_instance, fmParallelRequests, &needs, 1, d, core)
+    return add_node(
+        b"Decay", d.vi, get_frame, free_instance, fmParallelRequests, d.clip, rpGeneral, d, core, api)
 
 
 cdef void add_joined(Args *a, const Decay *whole, VSMap *out, VSCore *core, const VSAPI *api) noexcept nogil:
