@@ -98,6 +98,8 @@ class Faulty:
 
     Attributes:
         namespace: The name of its namespace, in each core that it is loaded into.
+        counts: What the library has done and holds.
+        before: What it held when the test began, after one that has found a leak.
     """
 
     namespace = "faulty"
@@ -120,6 +122,7 @@ class Faulty:
         slots = self.shim.load(str(copy).encode(), host.getVapourSynthAPI(API_4))
         assert slots == 4, f"{slots} of malloc, calloc, posix_memalign, free and no other allocator"
         self.counts: Counts = self.shim.count().contents
+        self.before = self.held()
 
     def enter(self, core: Any) -> None:
         """Loads the plugin into a core."""
@@ -176,12 +179,13 @@ class Faulty:
         """Every clip of it is gone, and with it all that the library has taken, once threads have let go of it."""
         gc.collect(0)  # clips are in cycles; those just made are among the youngest
         for wait in range(400):
-            if not any(self.held().values()):
+            left = {name: number - self.before[name] for name, number in self.held().items()}
+            if all(number <= 0 for number in left.values()):
                 return
             if wait == 1:
                 gc.collect()
             time.sleep(0.005)
-        raise AssertionError(f"{label}: left behind {self.held()}")
+        raise AssertionError(f"{label}: left behind {left}")
 
 
 def compile_shim(file: Path) -> None:

@@ -26,6 +26,7 @@ from support import (
     FORMATS,
     Video,
     assert_freed,
+    blank,
     cached,
     fingerprint,
     frames_of,
@@ -54,11 +55,18 @@ def content(frame: Any) -> Content:
 
 
 @pytest.fixture(scope="session")
-def faulty(core: Any, tmp_path_factory: pytest.TempPathFactory) -> Faulty:
+def loaded(core: Any, tmp_path_factory: pytest.TempPathFactory) -> Faulty:
     """The plugin with memory that runs out, in the core."""
     plugin = Faulty(tmp_path_factory.mktemp("faulty"))
     plugin.enter(core)
     return plugin
+
+
+@pytest.fixture
+def faulty(loaded: Faulty) -> Faulty:
+    """The same, for a test of its own."""
+    loaded.before = loaded.held()
+    return loaded
 
 
 def apply(case: Case, clip: Any) -> Any:
@@ -118,7 +126,7 @@ def test_each_allocation_fails(
         total = counts.calls
     assert total > len(wanted) // 3, "frames are made of what can fail"
     del out
-    faulty.assert_nothing_held()
+    faulty.assert_nothing_held("without failures")
     for first in range(1, total + 1):
         for last in (first, FOREVER):
             label = f"{case} {name}: {first}...{last} of {total}"
@@ -145,6 +153,24 @@ def check_failing(
     assert errors == 1 if first == last else errors >= 1, label
     assert failed >= errors, label
     assert [n for n, frame in request_all(case, out, order) if frame != wanted[n]] == [], label
+
+
+REFUSED: dict[str, dict[str, Any]] = {
+    "Interpolate": {"factor": 1},
+    "SceneDetect": {"threshold": -1.0},
+    "RepairFrames": {"max_gap": 0},
+}
+"""Arguments that filters without `planes` refuse."""
+
+
+@every_case
+def test_what_is_refused_leaves_nothing(faulty: Faulty, core: Any, case: Case) -> None:
+    """Other arguments have been read by then, clips among them."""
+    clip = blank(Video("YUV422PH", 22, 10), LENGTH)
+    for _ in range(3):
+        with pytest.raises(vs.Error, match=f"^{case.filter}: "):
+            case.apply(clip, namespace=Faulty.namespace, **REFUSED.get(case.filter, {"planes": [0, 0]}))
+    faulty.assert_nothing_held(str(case))
 
 
 @every_case
