@@ -294,9 +294,9 @@ def test_two_consumers(core: Any, rng: np.random.Generator, case: Case, distance
 # An upstream that fails.
 
 
-def fragile(clip: Any, bad: int) -> tuple[Any, set[int]]:
-    """A clip whose frame `bad` cannot be had as long as it is in the set that comes with it."""
-    broken = {bad}
+def fragile(clip: Any, *bad: int) -> tuple[Any, set[int]]:
+    """A clip whose frames `bad` cannot be had as long as they are in the set that comes with it."""
+    broken = set(bad)
 
     def select(n: int, f: Any) -> Any:
         if n in broken:
@@ -368,6 +368,27 @@ def test_upstream_error(core: Any, rng: np.random.Generator, case: Case, at_once
     assert_failures_are_local(got, wanted, bad * case.times, allowed)
     broken.clear()
     assert mismatches(out, [bad + 1, bad, *range(bad + 2, count), *range(bad)], wanted) == []
+
+
+@pytest.mark.parametrize("case", [*CASES, decay(5.0, "mean"), decay(5.0, "max")], ids=str)
+def test_random_upstream_errors(threads: Any, rng: np.random.Generator, case: Case) -> None:
+    """A few fail, other ones each time, with all frames in flight, twice and in no order; in the end, all are right."""
+    threads.num_threads = 4
+    count = 90
+    clip = looped(rng, Video("YUV420P8", 22, 10), count, starts=(50,))
+    wanted = linear(case.apply(clip))
+    weak, broken = fragile(clip)
+    out = uncached(case.apply(weak))
+    for _ in range(2):
+        broken.update(rng.integers(2, count - 2, 3).tolist())
+        allowed = {n for bad in broken for n in may_fail(case, bad)}
+        order = rng.permutation(np.repeat(np.arange(len(wanted)), 2)).tolist()
+        futures = [(n, out.get_frame_async(n)) for n in order]
+        got = [(n, outcome(future.result)) for n, future in futures]
+        assert {bad * case.times for bad in broken} <= {n for n, frame in got if frame is None} <= allowed
+        assert [n for n, frame in got if frame is not None and frame != wanted[n]] == []
+        broken.clear()
+    assert linear(out) == wanted
 
 
 @every_mode
