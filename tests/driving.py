@@ -6,41 +6,31 @@ As a program it prints the cases: `python tests/driving.py [--frames N] [--size 
 from __future__ import annotations
 
 import argparse
-import subprocess
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-import vapoursynth as vs
-
-from cases import CASES, Case, Holes, Mirrored, StandIns
+from cases import CASES, MARKING, Case, Holes, Mirrored, StandIns
+from native_code import NATIVE, compile_c, host_library
 from own import Compile, Own
 from support import Video
 
-NATIVE = Path(__file__).resolve().parent / "native"
-HOST = Path(vs.__file__).resolve().parent
-"""The folder of VapourSynth's library and headers."""
 
-
-def compile_host(source: Path, folder: Path, *flags: str, compiler: str = "gcc", library: Path | None = None) -> Path:
-    """A C program that uses VapourSynth's library, compiled without a warning.
+def compile_host(folder: Path, *flags: str, compiler: str = "gcc", library: Path | None = None) -> Path:
+    """The host, compiled.
 
     Args:
-        source: Its one file.
-        folder: Where to put the program.
+        folder: Where to put it.
         flags: Further flags.
         compiler: The compiler.
-        library: The library's file, the installed one if not given.
+        library: VapourSynth's library, the installed one if not given.
 
     Returns:
         The program.
     """
-    program = folder / source.stem
-    library = library or next(HOST.glob("libvapoursynth.so*"))
-    command = [compiler, "-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror", f"-I{HOST / 'include'}", *flags]
-    command += [source, library, f"-Wl,-rpath,{library.parent}", "-lpthread", "-o", program]
-    subprocess.run(command, check=True)
-    return program
+    library = library or host_library()
+    linked = library, f"-Wl,-rpath,{library.parent}", "-lpthread"
+    return compile_c(NATIVE / "drive.c", folder / "drive", *flags, *linked, compiler=compiler)
 
 
 def written(value: Any) -> str:
@@ -76,13 +66,6 @@ def drivable(cases: Iterable[Case]) -> list[Case]:
     """The cases that need no compiled Python."""
     return [case for case in cases if not any(isinstance(value, Own) for value in case.args.values())]
 
-
-MARKING = [
-    Case("SceneDetect", {}, CASES[0].reference),
-    Case("SceneDetect", {"metric": "histogram"}, CASES[0].reference),
-    Case("RepairFrames", {}, CASES[0].reference),
-]
-"""Of the filters that are in no table, because frames pass through them."""
 
 EVERY = [*drivable(CASES), *MARKING]
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ctypes
 import gc
 import shutil
-import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,10 +14,9 @@ from typing import Any
 import vapoursynth as vs
 
 from cases import Case, Holes, Mirrored, StandIns
+from native_code import NATIVE, compile_c, host_library
 from support import Video, blank
 
-NATIVE = Path(__file__).resolve().parent / "native"
-HOST = Path(vs.__file__).resolve().parent
 API_4 = 4 << 16
 FOREVER = 2**62
 
@@ -109,7 +107,7 @@ class Faulty:
 
         self.file = folder / "faults.so"
         if not self.file.exists():
-            compile_shim(self.file)
+            compile_c(NATIVE / "faults.c", self.file, "-g", "-shared", "-fPIC")
         copy = folder / "library.so"  # the installed one is in use
         shutil.copy(library or vs.core.vdiff.plugin_path, copy)
         self.shim = ctypes.CDLL(str(self.file))
@@ -117,7 +115,7 @@ class Faulty:
         self.shim.plan.argtypes = [ctypes.c_int64, ctypes.c_int64, ctypes.c_double, ctypes.c_uint64]
         self.shim.plan.restype = None
         self.shim.count.restype = ctypes.POINTER(Counts)
-        host = ctypes.CDLL(str(next(HOST.glob("libvapoursynth.so*"))))
+        host = ctypes.CDLL(str(host_library()))
         host.getVapourSynthAPI.restype = ctypes.c_void_p
         slots = self.shim.load(str(copy).encode(), host.getVapourSynthAPI(API_4))
         assert slots == 4, f"{slots} of malloc, calloc, posix_memalign, free and no other allocator"
@@ -186,9 +184,3 @@ class Faulty:
                 gc.collect()
             time.sleep(0.005)
         raise AssertionError(f"{label}: left behind {left}")
-
-
-def compile_shim(file: Path) -> None:
-    """Compiles the shim, without a warning."""
-    command = ["cc", "-std=gnu11", "-O1", "-g", "-shared", "-fPIC", "-Wall", "-Wextra", "-Werror"]
-    subprocess.run([*command, f"-I{HOST / 'include'}", NATIVE / "faults.c", "-o", file], check=True)

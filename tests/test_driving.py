@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import vapoursynth as vs
 
-from driving import EVERY, NATIVE, compile_host, lines
+from driving import EVERY, compile_host, lines
 
 PLUGIN = Path(vs.get_plugin_dir()) / "vdiff" / "libvdiff.so"
 FORMATS = ["YUV420P8", "GRAYS"]
@@ -31,7 +31,7 @@ class Outcome:
 @pytest.fixture(scope="session")
 def drive(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The host, compiled."""
-    return compile_host(NATIVE / "drive.c", tmp_path_factory.mktemp("drive"))
+    return compile_host(tmp_path_factory.mktemp("drive"))
 
 
 def run(program: Path, cases: list[str], *options: str) -> Outcome:
