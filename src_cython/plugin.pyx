@@ -23,9 +23,24 @@ cdef extern from * nogil:
     void vdiff_add_shock(const vdiff_registry *);
     void vdiff_add_spread(const vdiff_registry *);
     void vdiff_add_tensordiffuse(const vdiff_registry *);
+
+    /* VapourSynth looks at the CPU for the libraries of the higher levels only. So that the host does not die of an
+       illegal instruction on a CPU below the base level, x86-64-v2, the entry point is compiled for every x86-64. */
+    #ifdef __x86_64__
+    #define VDIFF_ANY_CPU __attribute__((target("arch=x86-64")))
+    VDIFF_ANY_CPU static int vdiff_runs_here(void) {
+        __builtin_cpu_init();
+        return __builtin_cpu_supports("sse4.2") && __builtin_cpu_supports("popcnt");
+    }
+    #else
+    #define VDIFF_ANY_CPU
+    static int vdiff_runs_here(void) { return 1; }
+    #endif
+    VDIFF_ANY_CPU void VapourSynthPluginInit2(VSPlugin *plugin, const VSPLUGINAPI *api);
     """
     int VERSION_MAJOR "VDIFF_VERSION_MAJOR"
     int VERSION_MINOR "VDIFF_VERSION_MINOR"
+    bint runs_here "vdiff_runs_here"()
     void vdiff_add_changemap(const Registry *registry)
     void vdiff_add_decay(const Registry *registry)
     void vdiff_add_diffblend(const Registry *registry)
@@ -75,6 +90,8 @@ cdef void describe(const VSMap *given, VSMap *out, void *user, VSCore *core, con
 
 cdef public void VapourSynthPluginInit2(VSPlugin *plugin, const VSPLUGINAPI *api) noexcept nogil:
     cdef Registry registry
+    if not runs_here():
+        return  # without a name, so that VapourSynth does not load it
     registry.plugin = plugin
     registry.plugin_api = api
     registry.out = NULL

@@ -17,6 +17,8 @@ from support import seeded
 
 DEFAULT_SEED = 20260101
 ROOT = Path(__file__).resolve().parent.parent
+RUN = pytest.StashKey[int]()
+"""How many tests have run in this process."""
 
 
 @pytest.fixture(scope="session")
@@ -87,7 +89,19 @@ def threads(core: Any) -> Iterator[Any]:
     core.num_threads = before
 
 
-def pytest_collection_finish() -> None:
-    """Twenty thousand tests are no garbage: what is there before the first one is not searched for any."""
+def set_aside() -> None:
+    """Frees cycles; what is left lives on, and later searches for cycles need not look at it."""
     gc.collect()
     gc.freeze()
+
+
+def pytest_collection_finish() -> None:
+    """Twenty thousand tests are no garbage: what is there before the first one is not searched for any."""
+    set_aside()
+
+
+def pytest_runtest_teardown(item: pytest.Item) -> None:
+    """Nor is what gathers while they run, and makes each search in a test longer than the one before."""
+    item.session.stash[RUN] = item.session.stash.get(RUN, 0) + 1
+    if item.session.stash[RUN] % 250 == 0:
+        set_aside()

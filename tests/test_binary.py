@@ -18,6 +18,10 @@ ALLOWED_LIBRARIES = {
 }
 ABSOLUTE = re.compile(rb"(?:[A-Z]:)?[/\\\\][\w.+-]{2,}[/\\\\][\w.+/\\\\-]{6,}")
 """A path of two parts or more, of such length that it is in no code by chance."""
+ROUNDED = re.compile(
+    r"_*(exp|exp2|exp10|expm1|log|log2|log10|log1p|pow|a?(sin|cos|tan)h?|atan2|sincos|cbrt|hypot|erfc?|[lt]gamma)[fl]?"
+)
+"""Functions whose last bit is a matter of the library of mathematics, and in glibc of the processor."""
 NEWEST_GLIBC = (2, 28)
 """That of the platform that wheels are tagged for, manylinux_2_28."""
 
@@ -87,3 +91,9 @@ def test_no_path_of_the_machine_that_built_it(files: list[Path]) -> None:
     for file in files:
         found = {path.decode() for path in ABSOLUTE.findall(file.read_bytes())}
         assert {path for path in found if not path.startswith("/usr/lib/")} == set(), file.name
+
+
+def test_no_function_that_is_rounded_otherwise_elsewhere(libraries: dict[str, Binary]) -> None:
+    """The same bytes on every machine: `common/maths.pxd` has what is needed of these."""
+    for name, binary in libraries.items():
+        assert [symbol for symbol in binary.imports if ROUNDED.fullmatch(symbol)] == [], name

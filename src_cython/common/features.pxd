@@ -9,8 +9,9 @@ from libc.stdlib cimport calloc, free
 from libc.string cimport memset
 
 from api.vapoursynth cimport (
-    VSAPI, VSCore, VSFilterDependency, VSFilterGetFrame, VSFrame, VSFrameContext, VSNode, VSVideoInfo,
-    arAllFramesReady, arInitial, cfGray, cfRGB, cmForceEnable, fmParallel, rpGeneral, rpStrictSpatial, stFloat)
+    VSAPI, VSCore, VSFilterGetFrame, VSFrame, VSFrameContext, VSNode, VSVideoInfo, arAllFramesReady, arInitial, cfGray,
+    cfRGB, cmForceEnable, fmParallel, rpGeneral, rpStrictSpatial, stFloat)
+from common.nodes cimport add_node
 from common.pixels cimport Pixels
 from common.scratch cimport Scratch, free_scratch, give_scratch, take_scratch
 from kernels.thumbnail cimport COLUMNS, LINES, add_profiles, add_thumbnail, clear_thumbnail, thumbnail_scratch
@@ -68,13 +69,19 @@ cdef inline void free_stage(void *instance, VSCore *core, const VSAPI *api) noex
     free(d)
 
 
+cdef inline VSNode *keep_last(VSNode *node, int frames, const VSAPI *api) noexcept nogil:
+    """Makes a node, if it is one, keep so many of its last frames."""
+    if node != NULL:
+        api.setCacheMode(node, cmForceEnable)
+        api.setCacheOptions(node, True, frames, 0)
+    return node
+
+
 cdef inline VSNode *add_stage(
         const Stage *stage, VSNode *source, bint spatial, int width, int cached, VSFilterGetFrame getter, VSCore *core,
         const VSAPI *api) noexcept nogil:
     """A node of rows of floats that keeps so many of them. The stage's source is this one. NULL: out of memory."""
     cdef Stage *d = <Stage *>calloc(1, sizeof(Stage))
-    cdef VSFilterDependency needs
-    cdef VSNode *node
     if d == NULL:
         api.freeNode(source)
         return NULL
@@ -83,12 +90,11 @@ cdef inline VSNode *add_stage(
     d.vi.width = width
     d.vi.height = 1
     api.queryVideoFormat(&d.vi.format, cfGray, stFloat, 32, 0, 0, core)
-    needs.source = source
-    needs.requestPattern = rpStrictSpatial if spatial else rpGeneral
-    node = api.createVideoFilter2(d.filter, &d.vi, getter, free_stage, fmParallel, &needs, 1, d, core)
-    api.setCacheMode(node, cmForceEnable)
-    api.setCacheOptions(node, True, cached, 0)
-    return node
+    return keep_last(
+        add_node(
+            d.filter, &d.vi, getter, free_stage, fmParallel, source, rpStrictSpatial if spatial else rpGeneral, d, core,
+            api),
+        cached, api)
 
 
 cdef inline const VSFrame *get_same(
@@ -107,20 +113,16 @@ cdef inline VSNode *add_cache(
     The source is the node's. NULL: out of memory.
     """
     cdef Stage *d = <Stage *>calloc(1, sizeof(Stage))
-    cdef VSFilterDependency needs
-    cdef VSNode *node
     if d == NULL:
         api.freeNode(source)
         return NULL
     d[0] = stage[0]
     d.source = source
-    needs.source = source
-    needs.requestPattern = rpStrictSpatial
-    node = api.createVideoFilter2(
-        d.filter, api.getVideoInfo(source), get_same, free_stage, fmParallel, &needs, 1, d, core)
-    api.setCacheMode(node, cmForceEnable)
-    api.setCacheOptions(node, True, frames, 0)
-    return node
+    return keep_last(
+        add_node(
+            d.filter, api.getVideoInfo(source), get_same, free_stage, fmParallel, source, rpStrictSpatial, d, core,
+            api),
+        frames, api)
 
 
 cdef inline const VSFrame *get_thumbnail(

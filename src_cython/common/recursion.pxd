@@ -19,12 +19,13 @@ frames ready one at a time, in any order, so nothing here needs a lock, and noth
 - else asks for the next frames that cursor needs, a few at a time, and returns; the host calls again.
 
 A cursor with an unfinished request is left alone by the others, so requests far apart do not destroy each other's
-progress. Where too many of them are under way, a further one first helps the cursor that has the least left to do:
-every call brings some request nearer to its end, and none waits for nothing.
+progress. Where too many of them are under way, a further one waits for its turn, and meanwhile asks for one after
+another of the frames that it will need.
 
-What is asked for are the frames between the chain's start and n (and, when helping, those of another request). If a
-scene starts between them, that is known only when it arrives: an error upstream, less than three depths before n, may
-reach n although a cut lies between, unless a cursor that was right at the cut goes on to n, as in playback.
+What is asked for are frames between the chain's start and n, and no others: an error upstream reaches none that does
+not depend on it. If a scene starts between them, that is known only when it arrives: an error less than three depths
+before n may reach n although a cut lies between, unless a cursor that was right at the cut goes on to n, as in
+playback.
 """
 
 from libc.stddef cimport size_t
@@ -39,7 +40,9 @@ from common.scratch cimport aligned_memory, free_aligned
 
 cdef enum:
     IDLE_CURSORS = 3     # kept for readers that come back
-    BUSY_CURSORS = 8     # at work at a time, each with a state of its own
+    BUSY_CURSORS = 8     # at work at a time, each with a state of its own,
+    MANY_CURSORS = 64    # and as many as this,
+    ROOM = 1 << 27       # if their states fit into so many bytes
     BATCH = 16           # frames asked for at a time, by all unfinished requests together, at most
     WANTED = 256
     OUTBOX = 64
@@ -131,22 +134,16 @@ cdef inline int busy_cursors(const Recursion *r) noexcept nogil:
     return busy
 
 
-cdef inline Cursor *nearly_done(const Recursion *r) noexcept nogil:
-    """The busy cursor with the least left to do."""
-    cdef Cursor *best = NULL
-    cdef Cursor *c = r.cursors
-    while c != NULL:
-        if is_busy(c) and (best == NULL or c.target - c.position < best.target - best.position):
-            best = c
-        c = c.next
-    return best
+cdef inline int most_cursors(const Recursion *r) noexcept nogil:
+    """How many may be at work."""
+    cdef size_t state = max(r.state_size, <size_t>1) * (1 if r.vanishing else 2)
+    return <int>min(max(<size_t>ROOM // state, <size_t>BUSY_CURSORS), <size_t>MANY_CURSORS)
 
 
-cdef inline Cursor *cursor_for(Recursion *r, int n, bint starts, int *goal) noexcept nogil:
-    """The cursor to advance for n, and how far: to n, or to another request's frame that must be done with first.
+cdef inline Cursor *cursor_for(Recursion *r, int n, bint starts, bint *waits) noexcept nogil:
+    """The cursor to advance to n: the one with the shortest way, or a new one if none is on its way.
 
-    It is the cursor with the shortest way to n, or a new one if none is on its way. NULL: out of memory.
-    `starts`: frame n starts a scene.
+    NULL: it `waits`, for as many are at work as may be, or memory is out. `starts`: frame n starts a scene.
     """
     cdef int start = n if starts else chain_start(r, n)
     cdef Cursor *best = NULL
@@ -156,10 +153,10 @@ cdef inline Cursor *cursor_for(Recursion *r, int n, bint starts, int *goal) noex
             if best == NULL or c.position > best.position:
                 best = c
         c = c.next
-    goal[0] = n
-    if best == NULL and busy_cursors(r) >= BUSY_CURSORS:
-        best = nearly_done(r)
-        goal[0] = best.target
+    # What has no way to go is done at once, and never at work.
+    waits[0] = best == NULL and start < n and busy_cursors(r) >= most_cursors(r)
+    if waits[0]:
+        return NULL
     if best == NULL:
         best = spare_cursor(r, IDLE_CURSORS - 1)
         if best == NULL:
@@ -172,6 +169,12 @@ cdef inline Cursor *cursor_for(Recursion *r, int n, bint starts, int *goal) noex
     r.clock += 1
     best.used = r.clock
     return best
+
+
+cdef inline int next_awaited(const Recursion *r, int n, int last) noexcept nogil:
+    """What n asks for while it waits, after frame `last`: its way, over and over."""
+    cdef int start = chain_start(r, n)
+    return last + 1 if start <= last and last + 1 < n else start
 
 
 cdef inline void advance(const Recursion *r, Cursor *c, bint starts) noexcept nogil:

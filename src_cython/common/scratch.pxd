@@ -51,6 +51,8 @@ cdef inline void *take_scratch(Scratch *s) noexcept nogil:
 
 cdef inline void give_scratch(Scratch *s, void *memory) noexcept nogil:
     cdef int i
+    if memory == NULL:
+        return
     for i in range(CELLS):
         memory = exchange(&s.cells[i], memory)
         if memory == NULL:

@@ -22,10 +22,11 @@ from api.vapoursynth cimport (
 from common.args cimport Args, choice, clip_arg, fail, integer, is_given, number, read_args, select_planes
 from common.frames cimport (
     frame_starts_scene, new_output, plane_height, plane_width, resting_level, starts_scene, white_level)
+from common.nodes cimport add_node
 from common.pixels cimport PLANES, Pixels
 from common.recursion cimport (
     BATCH, Cursor, Recursion, advance, batch_size, collect, cursor_for, deposit, finish, free_recursion, is_wanted,
-    want)
+    next_awaited, want)
 from common.registry cimport Registry, add_filter
 from kernels.decay cimport (
     FADE, MEAN, MIN, Memory, Mode, Target, decay_plane, describe_memory, fade_plane, fade_weight, forgets,
@@ -91,11 +92,11 @@ cdef VSFrame *take_in(
 
 
 cdef const VSFrame *advance_to(
-        Decay *d, Cursor *c, int goal, int n, VSFrameContext *context, VSCore *core, const VSAPI *api) noexcept nogil:
-    """Advances towards the goal through the frames that this call was given. The output for n, if it comes by."""
+        Decay *d, Cursor *c, int n, VSFrameContext *context, VSCore *core, const VSAPI *api) noexcept nogil:
+    """Advances towards n through the frames that this call was given. The output for n, if it gets there."""
     cdef const VSFrame *x
     cdef VSFrame *y
-    while c.position < goal:
+    while c.position < n:
         x = api.getFrameFilter(c.position + 1, d.clip, context)
         if x == NULL:
             return NULL
@@ -117,7 +118,8 @@ cdef const VSFrame *get_frame(
     cdef const VSFrame *y
     cdef Cursor *c
     cdef bint starts
-    cdef int goal, asked, m
+    cdef bint waits
+    cdef int asked, count, m
     if reason == arInitial:
         want(r, n)
         api.requestFrameFilter(n, d.clip, context)
@@ -131,14 +133,10 @@ cdef const VSFrame *get_frame(
         finish(r, n)
         return y
     starts = d.scenechange and frame_starts_scene(n, d.clip, context, api)
-    c = cursor_for(r, n, starts, &goal)
-    while c != NULL:
-        y = advance_to(d, c, goal, n, context, core, api)
-        if goal == n or c.position < goal:
-            break
-        # Another request's frame is done, and its cursor free.
-        c = cursor_for(r, n, starts, &goal)
-    if c == NULL or (c.position == n and c.serves):
+    c = cursor_for(r, n, starts, &waits)
+    if c != NULL:
+        y = advance_to(d, c, n, context, core, api)
+    if not waits and (c == NULL or c.position == n):
         if y == NULL:
             api.setFilterError(b"Decay: out of memory.", context)
         finish(r, n)
@@ -150,11 +148,16 @@ cdef const VSFrame *get_frame(
         for m in range(asked - 1, asked - 1 + BATCH):
             if m != n:
                 api.releaseFrameEarly(d.clip, m, context)
-    c.target = max(c.target, goal)
     want(r, n)
-    asked = c.position + 1
+    if waits:
+        asked = next_awaited(r, n, asked - 1)
+        count = 1
+    else:
+        c.target = max(c.target, n)
+        asked = c.position + 1
+        count = batch_size(r)
     frame_data[0] = <void *><intptr_t>(asked + 1)
-    for m in range(asked, min(goal + 1, asked + batch_size(r))):
+    for m in range(asked, min(n + 1, asked + count)):
         if m != n:
             api.requestFrameFilter(m, d.clip, context)
     return NULL
@@ -275,7 +278,6 @@ cdef VSNode *add_part(
         const Decay *whole, int part, const Join *j, VSCore *core, const VSAPI *api) noexcept nogil:
     """A recursion for the planes of a part. NULL: out of memory."""
     cdef Decay *d = <Decay *>calloc(1, sizeof(Decay))
-    cdef VSFilterDependency needs
     cdef int p
     if d == NULL:
         return NULL
@@ -284,9 +286,8 @@ cdef VSNode *add_part(
     for p in range(PLANES):
         d.process[p] = whole.process[p] and j.part_of[p] == part
     lay_recursion(d, j.parts)
-    needs.source = d.clip
-    needs.requestPattern = rpGeneral
-    return api.createVideoFilter2(b"Decay", d.vi, get_frame, free_instance, fmParallelRequests, &needs, 1, d, core)
+    return add_node(
+        b"Decay", d.vi, get_frame, free_instance, fmParallelRequests, d.clip, rpGeneral, d, core, api)
 
 
 cdef void add_joined(Args *a, const Decay *whole, VSMap *out, VSCore *core, const VSAPI *api) noexcept nogil:

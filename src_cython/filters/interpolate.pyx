@@ -50,8 +50,7 @@ cdef VSFrame *between(
             u = view_plane(first, p, &d.pixels, api)
             v = view_plane(last, p, &d.pixels, api)
             fill_between(api.getWritePtr(dst, p), api.getStride(dst, p), &u, &v, &how, <float *>scratch)
-    if scratch != NULL:
-        give_scratch(&d.scratch, scratch)
+    give_scratch(&d.scratch, scratch)
     return dst
 
 

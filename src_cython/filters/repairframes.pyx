@@ -164,8 +164,7 @@ cdef const VSFrame *get_frame(
         props = api.getFramePropertiesRW(dst)
         api.mapSetInt(props, b"VdiffRepaired", repaired, maReplace)
         api.mapSetFloat(props, b"VdiffRepairScore", score, maReplace)
-    if scratch != NULL:
-        give_scratch(&d.scratch, scratch)
+    give_scratch(&d.scratch, scratch)
     return dst
 
 

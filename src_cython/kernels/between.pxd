@@ -23,11 +23,12 @@ one wavefront (see diffuse.pxd). K u is 0 wherever c is: steps keep to the part 
 pixel that conducts.
 """
 
-from libc.math cimport cos, fabs, fmax, fmin
+from libc.math cimport M_PI, fabs, fmax, fmin
 from libc.stddef cimport ptrdiff_t, size_t
 from libc.string cimport memset
 
 from common.c cimport clampf, crow, minf, row
+from common.maths cimport cosine
 from common.pixels cimport View, load_view, store_row
 
 
@@ -81,7 +82,7 @@ cdef inline void describe_between(Between *b, int t, int length) noexcept nogil:
     cdef int nodes = 8 * length + 32
     cdef int i, k, side, time
     for i in range(nodes):
-        x[i] = cos(3.141592653589793 * (i + 0.5) / nodes)
+        x[i] = cosine(M_PI * (i + 0.5) / nodes)
         mu = 4 + 4 * x[i]
         cheb[i] = 1
         before[i] = x[i]

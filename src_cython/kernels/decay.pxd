@@ -14,12 +14,13 @@ The speed of this filter is the size of its state: 16-bit fixed point with 7 fra
 accurate, else float32 on the working scale, and float64 only for means and sums over so long a past that it takes it.
 """
 
-from libc.math cimport INFINITY, ceil, exp, expm1, fmax, fmin, log
+from libc.math cimport INFINITY, M_LN2, ceil, fmax, fmin
 from libc.stddef cimport ptrdiff_t, size_t
 from libc.stdint cimport int16_t, uint8_t
 from libc.string cimport memcpy, memset
 
 from common.c cimport clampf, crow, fabsf, maxf, minf, row, row_double
+from common.maths cimport exponential, exponential_less_one
 from common.pixels cimport BYTE, HALF, SINGLE, Pixels, crow8, load_row, row8, sample_bytes, store_row
 
 
@@ -234,11 +235,11 @@ cdef inline Memory describe_memory(Mode mode, double rate, const Pixels *pixels)
     cdef Memory m
     m.mode = mode
     m.rate = rate
-    m.q = <float>exp(-rate)
-    m.a = -expm1(-rate)
+    m.q = <float>exponential(-rate)
+    m.a = -exponential_less_one(-rate)
     m.rest = pixels.step / 2
     m.fixed = pixels.sample == BYTE and m.a * LONGEST_FIXED >= 1
-    m.fixed_q = <int16_t>fmin(exp(-rate) * 32768 + 0.5, 32767)
+    m.fixed_q = <int16_t>fmin(exponential(-rate) * 32768 + 0.5, 32767)
     m.fixed_a = <int16_t>fmin(m.a * 32768 + 0.5, 32767)
     # Half a unit in the last place of 256, each frame, adds up over the mean age, here to a sixteenth of a step.
     m.precise = (mode == MEAN or mode == SUM) and m.a * m.rest < 256.0 / (1 << 22)
@@ -254,10 +255,15 @@ cdef inline bint forgets(const Memory *m) noexcept nogil:
 cdef inline int memory_length(const Memory *m, const Pixels *pixels) noexcept nogil:
     """Frames after which the past does not show: nothing is left, in mean and sum less than half a step."""
     cdef int frames = 0
+    cdef int halvings = 1
     cdef float trail
+    cdef float step = pixels.step
     cdef int16_t fixed = 255 * ONE
     if not forgets(m):
-        return max(1, <int>ceil(log(2 * 256 / pixels.step) / m.rate))
+        while step < 256:   # a power of two: no logarithm, which could be a last bit above the whole number that it is
+            step *= 2
+            halvings += 1
+        return max(1, <int>ceil(halvings * M_LN2 / m.rate))
     if m.fixed:
         while fixed > 0:
             fixed = fixed_trail(fixed, m.fixed_q)
@@ -379,7 +385,7 @@ cdef inline void decay_plane(
 
 cdef inline float fade_weight(double rate, int n) noexcept nogil:
     """q^n, at least 2^-100, nothing at all in any format: times 0 an infinite sample would not be a number."""
-    return <float>fmax(exp(-rate * n), 2.0 ** -100)
+    return <float>fmax(exponential(-rate * n), 2.0 ** -100)
 
 
 cdef inline void fade_plane(

@@ -7,10 +7,11 @@
 - any function of s^2/k^2 that comes compiled
 """
 
-from libc.math cimport exp2, sqrtf
+from libc.math cimport M_LN2, sqrtf
 from libc.stdint cimport int64_t
 
 from common.c cimport float_of_bits, maxf, minf, row
+from common.maths cimport exponential
 
 
 cdef enum Diffusivity:
@@ -90,7 +91,7 @@ cdef inline float steepest_descent(const OwnDiffusivity *own) noexcept nogil:
     cdef float slope
     cdef int i
     for i in range(TRIALS):
-        s[i] = <float>(0.001 * exp2(i * (30.0 / TRIALS)))
+        s[i] = <float>(0.001 * exponential(i * (30.0 * M_LN2 / TRIALS)))
         g[i] = s[i] * s[i]
     own.row(g, TRIALS, 1)
     for i in range(1, TRIALS):
