@@ -43,7 +43,8 @@ class Reference(Protocol):
     ) -> tuple[Real, float]:
         """Unrounded outcomes, shape (frames, h, w) or with alternatives in front, and the bound on arithmetic noise.
 
-        `args` are the filter's, and as `clip` the whole clip, (video, frames), for planes that depend on each other.
+        `args` are the filter's, and as `clip` the whole clip, (video, frames), for planes that depend on each other;
+        `planes` are those that are processed.
         """
 
 
@@ -121,7 +122,7 @@ class Case:
                 wanted = np.stack([frame[p] for frame in [*frames, *[frames[-1]] * self.appended]])
                 assert wanted.tobytes() == actual.tobytes(), f"{label}: not the clip's"
                 continue
-            args = {**self.args, "clip": (video, frames)}
+            args = {**self.args, "clip": (video, frames), "planes": video.planes if planes is None else planes}
             accepted, noise = self.reference(stack(frames, p), samples, p, starts, args)
             assert actual.shape == accepted.shape[-3:]
             assert_stored(actual, accepted, samples, noise, label)
@@ -235,7 +236,7 @@ def diffuse_frame(
     if guide is not None:
         foreign = guide[0].format.color_family not in (vs.GRAY, video.format.color_family)
         steering = Steering(presmooth, coupled, on_8_bits(guide[1], guide[0]), foreign)
-    contrasts = [float(of_plane(args.get("k", 8.0), p)) if p in processed else 0.0 for p in video.planes]
+    contrasts = [float(of_plane(contrast(args), p)) if p in processed else 0.0 for p in video.planes]
     if any(contrasts[p] == 0.0 for p in processed):
         squared = (steering or Steering()).squared(planes)
         contrasts = [
@@ -254,13 +255,18 @@ def diffuse_frame(
     return [u * video.samples(p).unit for p, u in enumerate(out)], contrasts
 
 
+def contrast(args: Args) -> Any:
+    """K of `Diffuse`: one for all planes, or one for each."""
+    return args.get("k", 1.0 if isinstance(args.get("diffusivity"), Own) else 8.0)
+
+
 def diffuse_clip(x: Real, samples: Samples, plane: int, starts: Collection[int], args: Args) -> tuple[Real, float]:
     """`Diffuse` frame by frame."""
     video, frames = args["clip"]
     guide = args["guide"](make_clip(video, frames)) if "guide" in args else None
     of = Video(guide.format.name.upper(), guide.width, guide.height) if guide else video
     guides = [(of, frame) for frame in read(guide)] if guide else [None]
-    moving = {"planes": list(video.planes) if args.get("coupled", 0) else [plane]}
+    moving = {} if args.get("coupled", 0) else {"planes": [plane]}
     pictures = [
         diffuse_frame(frame, video, {**args, **moving}, guides[min(n, len(guides) - 1)])[0][plane]
         for n, frame in enumerate(frames)
@@ -286,18 +292,20 @@ def diffuse_noise(args: Args) -> float:
     noise *= 1.0 + 4.0 * time * speed(name) / steps if scheme == "aos" else 1.0
     noise *= {"exp": 2.0, "weickert": 4.0, "tukey": 2.0}.get(name, 1.0)
     noise *= 4.0 if steered else 1.0
-    return noise * (4.0 if 0.0 in np.atleast_1d(args.get("k", 8.0)) else 1.0)
+    return noise * (4.0 if 0.0 in np.atleast_1d(contrast(args)) else 1.0)
 
 
 def diffuse3d_clip(x: Real, samples: Samples, plane: int, starts: Collection[int], args: Args) -> tuple[Real, float]:
     """`Diffuse3D`, by the frames around or the clips that stand in for them, within the scene.
 
-    Each step may be off by four ulps. Just beyond `kt`, g falls so steeply that an ulp of s^2 moves it by 1/SLOPE of
-    them; a difference of two frames is what that acts on, and half of it at most.
+    Frames that weigh nothing tell nothing of the noise, either. Each step may be off by four ulps. Just beyond `kt`, g
+    falls so steeply that an ulp of s^2 moves it by 1/SLOPE of them; a difference of two frames is what that acts on,
+    and half of it at most.
     """
     cuts = starts if args.get("scenechange", 1) else ()
-    clips = [np.stack([f[plane] for f in read(c)]) for c in make_stand_ins(args)]
-    radius = len(clips) // 2 if clips else args.get("radius", 2)
+    alone = args.get("weight", 9.0) * args.get("time", 1.0) == 0.0
+    clips = [] if alone else [np.stack([f[plane] for f in read(c)]) for c in make_stand_ins(args)]
+    radius = 0 if alone else len(clips) // 2 or args.get("radius", 2)
     given = {key: args[key] for key in ("time", "weight", "rho", "steps") if key in args}
     pictures = []
     for n, middle in enumerate(x):
@@ -323,10 +331,18 @@ def make_stand_ins(args: Args) -> list[Any]:
     return args["neighbours"](make_clip(*args["clip"])) if "neighbours" in args else []
 
 
-def diffblend_clip(x: Real, samples: Samples, plane: int, starts: Collection[int], args: Args) -> tuple[Real, float]:
-    """`DiffBlend` with the frames' own past; float32 is off by a few units in the last place of the result."""
+def other_frames(x: Real, plane: int, starts: Collection[int], args: Args) -> Real:
+    """The frames that those of a plane are compared with: the clip's own, `lag` before, or those of `ref`."""
+    if "ref" in args:
+        ref = stack(read(args["ref"](make_clip(*args["clip"]))), plane)
+        return ref[[min(n, len(ref) - 1) for n in range(len(x))]]
     cuts = starts if args.get("scenechange", 1) else ()
-    r = x[[lagged(n, args.get("lag", 1), len(x), cuts) for n in range(len(x))]]
+    return x[[lagged(n, args.get("lag", 1), len(x), cuts) for n in range(len(x))]]
+
+
+def diffblend_clip(x: Real, samples: Samples, plane: int, starts: Collection[int], args: Args) -> tuple[Real, float]:
+    """`DiffBlend`; float32 is off by a few units in the last place of the result."""
+    r = other_frames(x, plane, starts, args)
     alpha = of_plane(args.get("alpha", 0.5), plane)
     y = diffblend(
         x,
@@ -335,7 +351,7 @@ def diffblend_clip(x: Real, samples: Samples, plane: int, starts: Collection[int
         threshold=of_plane(args.get("threshold", 0.0), plane) * samples.unit,
         limit=of_plane(args.get("limit", 255.0), plane) * samples.unit,
     )
-    return y, 2.0**-22 * (1.0 + abs(alpha)) * span(x, samples)
+    return y, 2.0**-22 * (1.0 + abs(alpha)) * span(np.stack([x, r]), samples)
 
 
 def decay_clip(x: Real, samples: Samples, plane: int, starts: Collection[int], args: Args) -> tuple[Real, float]:
@@ -394,10 +410,8 @@ def shock_clip(x: Real, samples: Samples, plane: int, starts: Collection[int], a
 
 def spread_clip(x: Real, samples: Samples, plane: int, starts: Collection[int], args: Args) -> tuple[Real, float]:
     """`Spread`; each product and each sum may be off by an ulp of float32, of the span times the sum of weights."""
-    cuts = starts if args.get("scenechange", 1) else ()
-    source = x[[lagged(n, args.get("lag", 1), len(x), cuts) for n in range(len(x))]]
     y = spread(
-        source,
+        other_frames(x, plane, starts, args),
         dx=args["dx"],
         dy=args["dy"],
         weights=args["weights"],
@@ -419,9 +433,8 @@ def erode_clip(x: Real, samples: Samples, plane: int, starts: Collection[int], a
 
 
 def changemap_clip(x: Real, samples: Samples, plane: int, starts: Collection[int], args: Args) -> tuple[Real, float]:
-    """`ChangeMap` with the frames' own past; exact, but that differences and squares of floats are rounded."""
-    cuts = starts if args.get("scenechange", 1) else ()
-    r = x[[lagged(n, args.get("lag", 1), len(x), cuts) for n in range(len(x))]]
+    """`ChangeMap`; exact, but that differences and squares of floats are rounded."""
+    r = other_frames(x, plane, starts, args)
     norm = args.get("norm", "abs")
     y = changemap(x, r, peak=samples.peak, threshold=args.get("threshold"), norm=norm)
     return y, 2.0**-22 * float(y.max()) if samples.is_float else 0.0
@@ -432,7 +445,7 @@ def extrapolate_clip(x: Real, samples: Samples, plane: int, starts: Collection[i
     last = len(x) - 1
     r = x[lagged(last, 1, len(x), starts)]
     new = extrapolate(r, x[last], length=args["length"], alpha=args.get("alpha", 1.0))
-    furthest = float(np.abs(new - x[last]).max()) + span(x, samples)
+    furthest = float(np.abs(new - x[last]).max(initial=0.0)) + span(x, samples)
     return np.concatenate([x, new]), 2.0**-22 * furthest
 
 
@@ -453,6 +466,7 @@ def poissonblend_clip(x: Real, samples: Samples, plane: int, starts: Collection[
     """`PoissonBlend` frame by frame, solved to a quarter of a step of the 8-bit scale."""
     video, frames = args["clip"]
     overlay = stack(read(args["overlay"](make_clip(video, frames))), plane)
+    overlay = overlay[[min(n, len(overlay) - 1) for n in range(len(x))]]
     masks = masks_of(args, video, frames, samples)
     mixed = bool(args.get("mixed", 0))
     margin = samples.unit / 1024
@@ -467,7 +481,7 @@ def masks_of(args: Args, video: Video, frames: Frames, samples: Samples) -> list
 
 
 def inpaint_clip(x: Real, samples: Samples, plane: int, starts: Collection[int], args: Args) -> tuple[Real, float]:
-    """`Inpaint` frame by frame, solved to a quarter of a step of the 8-bit scale."""
+    """`Inpaint` frame by frame, solved to `tol` on the 8-bit scale."""
     video, frames = args["clip"]
     masks = masks_of(args, video, frames, samples)
     k, sigma, temporal = args.get("k", 2.0) * samples.unit, args.get("sigma", 1.0), args.get("temporal", 0)
@@ -482,7 +496,7 @@ def inpaint_clip(x: Real, samples: Samples, plane: int, starts: Collection[int],
         if temporal:
             picture, mask = still(x, np.stack(masks), n, scene_range(n, len(x), starts), temporal, 2 * k)
         out.append(solve[mode](picture, mask))
-    return np.stack(out), 0.25 * samples.unit
+    return np.stack(out), args.get("tol", 0.25) * samples.unit + 2.0**-16 * span(x, samples)
 
 
 def scene_range(n: int, length: int, starts: Collection[int]) -> range:
