@@ -115,7 +115,7 @@ class Worker:
             status = self.process.wait()
         name = signal.Signals(-status).name if status < 0 else f"exit status {status}"
         self.errors.seek(0)
-        said = self.errors.read().decode(errors="replace")[-3000:]
+        said = self.errors.read().decode(errors="replace").split("\nExtension modules:")[0][:3000]
         self.stop()
         return Result(number, finds=[f"{problem or f'crashed, {name}'}\n{said}".rstrip()])
 

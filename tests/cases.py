@@ -17,7 +17,16 @@ from reference import Real, Samples
 from reference import decay as decay_reference
 from reference.changemap import changemap
 from reference.diffblend import diffblend, lagged, scene_of
-from reference.diffuse import Steering, automatic_contrast, chosen, diffuse_planes, elementary_steps, speed
+from reference.diffuse import (
+    Steering,
+    automatic_contrast,
+    chosen,
+    diffuse_planes,
+    elementary_steps,
+    smoothed,
+    speed,
+    squared_gradient,
+)
 from reference.diffuse3d import SMALLEST_CONTRAST, diffuse3d
 from reference.diffuse3d import noise as noise_of
 from reference.extrapolate import extrapolate
@@ -384,13 +393,23 @@ def decay_clip(x: Real, samples: Samples, plane: int, starts: Collection[int], a
 
 
 def tensor_clip(x: Real, samples: Samples, plane: int, starts: Collection[int], args: Args) -> tuple[Real, float]:
-    """`TensorDiffuse` frame by frame; each step may be off by two ulps, and by what their part of the contrast is."""
+    """`TensorDiffuse` frame by frame.
+
+    Each step may be off by two ulps, and by what their part of the contrast is; one that is found from the picture is
+    as far off as for `Diffuse`.
+    """
     given = {key: args[key] for key in ("mode", "sigma", "rho", "alpha") if key in args}
     time, steps = args.get("time", 2.0), args.get("steps", 0)
-    contrast = of_plane(args.get("k", 4.0), plane) * samples.unit
-    pictures = [tensor_diffuse(picture, time=time, contrast=contrast, cycles=steps, **given) for picture in x]
+    sigma = args.get("sigma", 0.7 if args.get("mode") == "ced" else 1.0)
+    k = of_plane(args.get("k", 4.0), plane) * samples.unit
+    contrasts = [k or automatic_contrast(squared_gradient(smoothed(picture, sigma)), samples.unit) for picture in x]
+    pictures = [
+        tensor_diffuse(picture, time=time, contrast=contrast, cycles=steps, **given)
+        for picture, contrast in zip(x, contrasts, strict=True)
+    ]
     reach = span(x, samples)
-    return np.stack(pictures), 2.0**-23 * tensor_steps(time, steps) * reach * (1.0 + reach / (16.0 * contrast))
+    noise = 2.0**-23 * tensor_steps(time, steps) * reach * (1.0 + reach / (16.0 * min(contrasts)))
+    return np.stack(pictures), noise * (1.0 if k else 4.0)
 
 
 def shock_clip(x: Real, samples: Samples, plane: int, starts: Collection[int], args: Args) -> tuple[Real, float]:
@@ -437,7 +456,7 @@ def changemap_clip(x: Real, samples: Samples, plane: int, starts: Collection[int
     r = other_frames(x, plane, starts, args)
     norm = args.get("norm", "abs")
     y = changemap(x, r, peak=samples.peak, threshold=args.get("threshold"), norm=norm)
-    return y, 2.0**-22 * float(y.max()) if samples.is_float else 0.0
+    return y, 2.0**-22 * float(np.abs(y).max()) if samples.is_float else 0.0
 
 
 def extrapolate_clip(x: Real, samples: Samples, plane: int, starts: Collection[int], args: Args) -> tuple[Real, float]:
@@ -495,6 +514,8 @@ def inpaint_clip(x: Real, samples: Samples, plane: int, starts: Collection[int],
     for n, (picture, mask) in enumerate(zip(x, masks, strict=True)):
         if temporal:
             picture, mask = still(x, np.stack(masks), n, scene_range(n, len(x), starts), temporal, 2 * k)
+            if mode != "harmonic":  # what is left is solved for from what is shown
+                picture = samples.store(picture).astype(np.float64)
         out.append(solve[mode](picture, mask))
     return np.stack(out), args.get("tol", 0.25) * samples.unit + 2.0**-16 * span(x, samples)
 

@@ -128,6 +128,23 @@ def test_choices(core: Any, name: str, argument: str, names: list[str], others: 
     assert message[2].startswith(value[:50])
 
 
+@pytest.mark.parametrize(("name", "argument", "names", "others"), CHOICES)
+def test_words_with_zero_bytes(core: Any, name: str, argument: str, names: list[str], others: Args) -> None:
+    """A word does not end there."""
+    for value in (f"{names[0]}\0", f"{names[-1]}\0more", "\0", f"\0{names[0]}", f"x{names[0]}\0".encode()):
+        shown = (value if isinstance(value, str) else value.decode()).split("\0")[0]
+        assert_refused(rf'{argument} must be one of .*, got "{shown}" followed by a zero byte\.', name,
+                       **{argument: value}, **others)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [("é" * 40, "é" * 32), ("x" + "é" * 40, "x" + "é" * 31), ("日本" * 30, "日本" * 10 + "日"), ("𝄞" * 17, "𝄞" * 16)],
+)
+def test_words_are_cut_between_characters(core: Any, value: str, shown: str) -> None:
+    assert_refused(rf'shape must be one of rect, cross, disc, got "{shown}"\.', "Dilate", shape=value)
+
+
 @pytest.mark.parametrize("time", [0.26, 2.0, 10.0, 12.3, 1000.0, 10000.0])
 @pytest.mark.parametrize("diffusivity", DIFFUSIVITIES)
 def test_unstable_steps(core: Any, diffusivity: str, time: float) -> None:
@@ -298,6 +315,8 @@ def test_parameters_that_may_ask_for_much_do_not_allocate(core: Any) -> None:
     [
         ("Diffuse3D", {"radius": 7}),
         ("DiffBlend", {"lag": -100}),
+        ("Decay", {"halflife": 3.0}),
+        ("Decay", {"halflife": 3.0, "mode": "max"}),
         ("SceneDetect", {}),
         ("RepairFrames", {"max_gap": 10}),
         ("Spread", {"dx": 1, "dy": 0, "weights": 1.0, "lag": -3}),
@@ -306,5 +325,7 @@ def test_parameters_that_may_ask_for_much_do_not_allocate(core: Any) -> None:
 def test_end_of_the_longest_clip(core: Any, name: str, args: Args) -> None:
     """Frames after the last one are not asked for, though their numbers would not fit 32 bits."""
     clip = core.std.BlankClip(format=vs.GRAY8, width=8, height=8, length=2**31 - 1, keep=True)
-    with call(name, clip, **args).get_frame(2**31 - 2) as frame:
-        assert (frame.width, frame.height) == (8, 8)
+    out = call(name, clip, **args)
+    for n in range(2**31 - 2, 2**31 - 40, -1):
+        with out.get_frame(n) as frame:
+            assert (frame.width, frame.height) == (8, 8)

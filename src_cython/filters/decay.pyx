@@ -147,14 +147,14 @@ cdef const VSFrame *get_frame(
     # The frames asked for before are taken in, by this call or another: they are not held any longer. Frame n is.
     asked = <int><intptr_t>frame_data[0]
     if asked > 0:
-        for m in range(asked - 1, asked - 1 + BATCH):
+        for m in range(asked - 1, asked - 1 + min(<int>BATCH, d.vi.numFrames - (asked - 1))):
             if m != n:
                 api.releaseFrameEarly(d.clip, m, context)
     c.target = max(c.target, goal)
     want(r, n)
     asked = c.position + 1
     frame_data[0] = <void *><intptr_t>(asked + 1)
-    for m in range(asked, min(goal + 1, asked + batch_size(r))):
+    for m in range(asked, asked + min(goal - c.position, batch_size(r))):
         if m != n:
             api.requestFrameFilter(m, d.clip, context)
     return NULL
