@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import faulthandler
-import gc
 import json
 import os
 import queue
@@ -29,8 +28,6 @@ ROOT = Path(__file__).resolve().parent.parent
 LIMIT = 120.0
 """Seconds after which a case is taken for one that never ends; the slowest take a few."""
 DEFAULT_SEED = 20260101
-SETTLED = 300
-"""Cases of a worker after which its memory should no longer grow."""
 
 
 @dataclass(frozen=True)
@@ -188,8 +185,7 @@ def work(seed: int, library: Path | None) -> None:
     if library is not None:
         vs.core.std.LoadPlugin(str(library.resolve()), forcens="fuzzed", forceid="test.fuzzed")
         fuzzing.namespace = "fuzzed"
-    gc.collect()
-    gc.freeze()
+    fuzzing.warm_up()
     for line in sys.stdin:
         outcome: dict[str, Any] = asdict(fuzzing.run(seed, int(line)))
         pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
@@ -198,7 +194,7 @@ def work(seed: int, library: Path | None) -> None:
 
 def table(counts: Counter[tuple[str, str]]) -> str:
     """How often each filter ended in each way."""
-    columns = ("compared", "drawn", "made", "refused")
+    columns = ("compared", "delicate", "drawn", "made", "refused")
     names = sorted({name for name, _ in counts})
     rows = [(name, *(f"{counts[name, end]:,}" for end in columns)) for name in names]
     rows.append(("all", *(f"{sum(counts[name, end] for name in names):,}" for end in columns)))

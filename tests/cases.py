@@ -512,11 +512,14 @@ def inpaint_clip(x: Real, samples: Samples, plane: int, starts: Collection[int],
     mode = args.get("mode", "harmonic")
     out = []
     for n, (picture, mask) in enumerate(zip(x, masks, strict=True)):
-        if temporal:
-            picture, mask = still(x, np.stack(masks), n, scene_range(n, len(x), starts), temporal, 2 * k)
-            if mode != "harmonic":  # what is left is solved for from what is shown
-                picture = samples.store(picture).astype(np.float64)
-        out.append(solve[mode](picture, mask))
+        if not temporal:
+            out.append(solve[mode](picture, mask))
+            continue
+        given, left = still(x, np.stack(masks), n, scene_range(n, len(x), starts), temporal, 2 * k)
+        # What is left is solved for from what is shown, unless it was with the others.
+        apart = mode != "harmonic" or bool(mask.all())
+        shown = samples.store(given).astype(np.float64) if apart else given
+        out.append(np.where(left, solve[mode](shown, left), given))
     return np.stack(out), args.get("tol", 0.25) * samples.unit + 2.0**-16 * span(x, samples)
 
 

@@ -5,6 +5,7 @@ A case is made of two numbers alone, the seed and its own. Whatever it is, it en
 - A call is refused in the words, and by whom, that `refusals` says. What is due to be refused must be, and no more.
 - Frames come, and every stage of the chain is what its reference makes of the frames that it was given, within the
   bound; asked for again in another order, by another instance of the chain, they are the same bytes and properties.
+- Where the reference itself moves by more than the bound when its input moves by an ulp, it has as much more room.
 - Frames come that no reference is defined for, or that it would take too long for: samples beyond what the format
   holds, NaN, infinity, thousands of steps. Then they must be the same again, and no more.
 
@@ -20,7 +21,7 @@ import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -31,8 +32,8 @@ from arguments import ARGUMENTS, CHOICES, CONTRASTS, INTEGERS, NUMBERS
 from cases import FILTERS, MARKERS, WHOLE, Args, Case, masks_of
 from markers import OFF, best_scores, filled, frames_in, repair_scores, scene_scores
 from own import Compile, Own, PerPlane, lighten
+from reference import Real, repairframes, scenedetect
 from reference import decay as decay_reference
-from reference import repairframes, scenedetect
 from reference.diffuse import elementary_steps
 from reference.tensordiffuse import elementary_steps as tensor_steps
 from refusals import (
@@ -61,6 +62,7 @@ from support import (
     planes_of,
     random_frames,
     seeded,
+    stack,
     uncached,
 )
 
@@ -461,6 +463,8 @@ def host_stage(rng: Generator, clip: Any) -> Stage | None:
     if kind == "trim" and count > 2:
         start = int(rng.integers(1, min(count, READABLE) - 1))
         return Stage(f"[{start}:]", lambda c: c[start:])
+    if kind in ("every", "interleave") and max(clip.fps.numerator, clip.fps.denominator) > 2**40:
+        return None  # VapourSynth refuses the rate that this gives, and keeps the clip for ever
     if kind == "every" and count > 2:
         offset = int(rng.integers(2))
         return Stage(f"SelectEvery(2, {offset})", lambda c: std.SelectEvery(c, 2, [offset]))
@@ -547,7 +551,8 @@ def seconds(name: str, args: Args, video: Video, count: int) -> tuple[float, flo
     planes = len(video.planes)
     pixels = sum(rows * columns for rows, columns in map(video.shape, video.planes))
     by_reference, by_filter = passes(name, args, video, count)
-    return count * by_reference * (8e-6 * planes + 6e-9 * pixels), count * by_filter * 4e-9 * pixels
+    fixed = 1.5e-5 * planes * count * args["factor"] ** 2 if name == "Interpolate" else 0.0
+    return count * by_reference * (8e-6 * planes + 6e-9 * pixels), count * by_filter * 4e-9 * pixels + fixed
 
 
 # Judging
@@ -600,15 +605,68 @@ def show(clip: Any) -> Shown:
     return Shown(video_of(clip, props[0]), frames, props)
 
 
-def judge(stage: Stage, before: Shown, after: Shown) -> None:
-    """A filter's frames against its reference's."""
+def judge(stage: Stage, before: Shown, after: Shown) -> str:
+    """A filter's frames against its reference's; how they compare, `compared` or `delicate`."""
     if stage.name == "SceneDetect":
         judge_scenes(stage.args, before, after)
     elif stage.name == "RepairFrames":
         judge_repairs(stage.args, before, after)
     else:
         case = Case(stage.name, stage.args, FILTERS[stage.name][0])
-        case.compare(before.video, before.frames, before.starts, after.frames, stage.args.get("planes"))
+        try:
+            case.compare(before.video, before.frames, before.starts, after.frames, stage.args.get("planes"))
+        except AssertionError as error:
+            if "beyond rounding" not in str(error) or not is_delicate(case, before, after):
+                raise
+            return "delicate"
+    return "compared"
+
+
+def is_delicate(case: Case, before: Shown, after: Shown) -> bool:
+    """Whether the reference's own frames move as far when each sample of its input moves by up to two ulps of float32.
+
+    A contrast that is the median of five samples does, and so does what grows from step to step, as edges do that
+    sharpen themselves.
+    """
+    rng, video, clip = np.random.default_rng(0), before.video, make_clip(before.video, before.frames)
+    made = ("guide", "overlay", "mask", "neighbours", "ref")
+    args: dict[str, Any] = {
+        key: partial(as_is, value(clip)) if key in made else value for key, value in case.args.items()
+    }
+    args["planes"] = case.args.get("planes", list(video.planes))
+
+    def reference(frames: Frames, plane: int) -> tuple[Real, float]:
+        given = {**args, "clip": (video, frames)}
+        return case.reference(stack(frames, plane), video.samples(plane), plane, before.starts, given)
+
+    def shaken(how: int) -> Frames:
+        """By chance, or to the next whole multiple of an ulp: what is next to nothing may be nothing to float32."""
+        ulp = 2.0**-23
+        return [
+            [
+                np.round(plane / (ulp * peak)) * (ulp * peak) if how == 0
+                else plane + rng.uniform(-2 * ulp, 2 * ulp, plane.shape) * peak
+                for plane, peak in zip(frame, peaks, strict=True)
+            ] for frame in before.frames
+        ]  # fmt: skip
+
+    peaks = [video.samples(p).peak for p in video.planes]
+    moved_inputs = [shaken(how) for how in range(4)]
+    for p in args["planes"]:
+        accepted, noise = reference(before.frames, p)
+        choices = accepted if accepted.ndim == 4 else accepted[None]
+        actual = np.stack([frame[p] for frame in after.frames])
+        excess = np.min([video.samples(p).excess(actual, choice) for choice in choices], axis=0)
+        moved = np.max([np.abs(reference(frames, p)[0] - accepted) for frames in moved_inputs], axis=0)
+        moved = moved if moved.ndim == 3 else moved.max(axis=0)
+        if np.any(excess.max(axis=(1, 2)) > noise + 4.0 * moved.max(axis=(1, 2))):
+            return False
+    return True
+
+
+def as_is(made: Any, clip: Any) -> Any:
+    """What was made before, whatever it is asked to be made of."""
+    return made
 
 
 def is_covered(stage: Stage, before: Shown) -> bool:
@@ -712,7 +770,8 @@ class Outcome:
     Attributes:
         number: The case.
         text: What it was.
-        ends: Of each filter that took part how it ended: `refused`, `compared`, `drawn` or `made`.
+        ends: Of each filter that took part how it ended: `refused`, `compared`, `delicate` (compared, but with more
+            room than the reference asks for), `drawn` or `made`.
         finds: What is wrong.
         seconds: How long it took.
     """
@@ -728,12 +787,21 @@ class Outcome:
         return Counter(self.ends)
 
 
+def warm_up() -> None:
+    """Compile what cases need compiled; then the garbage collector, asked twice in each, has little to look at."""
+    for name in ("GRAY8", "GRAY16", "GRAYS"):
+        Compile(lighten, 3, 2)(blank(Video(name, 1, 1), 1))
+    Own("rational")(None)
+    gc.collect()
+    gc.freeze()
+
+
 def run(seed: int, number: int) -> Outcome:
     """A case from its two numbers, with what is wrong about it."""
     outcome = Outcome(number)
     started = time.perf_counter()
     gc.collect()
-    before = core().used_cache_size
+    before, threads = core().used_cache_size, core().num_threads
     try:
         play(seeded(seed, "case", number), outcome)
     except CoveredError as covered:  # of a clip that is not read as a whole
@@ -741,6 +809,7 @@ def run(seed: int, number: int) -> Outcome:
     except Exception as error:
         place = traceback.extract_tb(error.__traceback__)[-1]
         outcome.finds.append(f"{type(error).__name__}: {error} ({Path(place.filename).name}: {place.line})")
+    core().num_threads = threads
     gc.collect()
     try:
         assert_freed(core(), before)
@@ -797,8 +866,7 @@ def play(rng: Generator, outcome: Outcome) -> None:
             return
         assert not covered or stage.args.get("temporal", 0), f"{name} filled a plane that is masked as a whole"
         if by_reference < REFERENCE_SECONDS and shown.is_tame and max(made.width, made.height) <= 300:
-            judge(stage, shown, after)
-            outcome.ends.append((name, "compared"))
+            outcome.ends.append((name, judge(stage, shown, after)))
         else:
             outcome.ends.append((name, "drawn"))
         clip, shown = made, after

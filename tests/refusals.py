@@ -21,7 +21,8 @@ from reference.diffuse import speed
 
 HOST = (
     r"(argument \w+ (does not accept empty arrays|is not of array type but more than one value was supplied|is required"
-    r"|was passed an unsupported type \(.*\))|Function does not take argument\(s\) named .*|Too many unnamed arguments specified)"
+    r"|was passed an unsupported type \(.*\))|Function does not take argument\(s\) named .*"
+    r"|Too many unnamed arguments specified)"
 )
 """VapourSynth's own messages, after the name of the filter."""
 CONVERSIONS = (TypeError, ValueError, OverflowError)
