@@ -366,9 +366,9 @@ def diffblend_clip(x: Real, samples: Samples, plane: int, starts: Collection[int
 def decay_clip(x: Real, samples: Samples, plane: int, starts: Collection[int], args: Args) -> tuple[Real, float]:
     """`Decay`; `mean` and `sum` may forget what weighs less than half a step; arithmetic errs by an ulp in each frame.
 
-    The ulp is float32's, but for trails at 8 bit the 256th part of a step; with rounding never more than a step in all.
-    In a sum at 8 bit it is as much again, q's own rounding times white; where that adds up to a fifth of a step, float
-    takes its place.
+    The ulp is float32's, but at 8 bit the 256th part of a step, and as much again, q's own rounding times white; of
+    trails with rounding never more than a step in all, of a sum no more than a fifth, beyond which float takes its
+    place.
     """
     q = decay_reference.factor(rate=args.get("rate"), halflife=args.get("halflife"))
     cuts = starts if args.get("scenechange", 1) else ()
@@ -385,7 +385,7 @@ def decay_clip(x: Real, samples: Samples, plane: int, starts: Collection[int], a
     if mode == "fade":
         return decay_reference.fade(x, q, samples.rest), 4.0 * ulp
     if samples.bits == 8:
-        noise = min(2.0**-8 / (1.0 - q), 0.5)
+        noise = min(2.0**-7 / (1.0 - q), 0.5)
     given: dict[str, Any] = {"floor": 0.5 * samples.step, "starts": cuts, "margin": noise}
     if mode == "min" and not samples.chroma:
         return decay_reference.minimum(x, q, samples.white, **given), noise + ulp
