@@ -269,12 +269,19 @@ def contrast(args: Args) -> Any:
     return args.get("k", 1.0 if isinstance(args.get("diffusivity"), Own) else 8.0)
 
 
+def guides_of(args: Args) -> list[tuple[Video, Frame] | None]:
+    """Format and planes of each frame of `guide`; what is no clip is that already."""
+    if isinstance(args["guide"], list):
+        return args["guide"]
+    guide = args["guide"](make_clip(*args["clip"]))
+    of = Video(guide.format.name.upper(), guide.width, guide.height)
+    return [(of, frame) for frame in read(guide)]
+
+
 def diffuse_clip(x: Real, samples: Samples, plane: int, starts: Collection[int], args: Args) -> tuple[Real, float]:
     """`Diffuse` frame by frame."""
     video, frames = args["clip"]
-    guide = args["guide"](make_clip(video, frames)) if "guide" in args else None
-    of = Video(guide.format.name.upper(), guide.width, guide.height) if guide else video
-    guides = [(of, frame) for frame in read(guide)] if guide else [None]
+    guides = guides_of(args) if "guide" in args else [None]
     moving = {} if args.get("coupled", 0) else {"planes": [plane]}
     pictures = [
         diffuse_frame(frame, video, {**args, **moving}, guides[min(n, len(guides) - 1)])[0][plane]
@@ -289,8 +296,8 @@ def diffuse_noise(args: Args) -> float:
     Each step may be off by two ulps, 2^-23 of the span. What multiplies it: AOS solves with a matrix whose diagonal is
     up to 1 + 4 tau. The flux s g(s) of `exp`, `weickert` and `tukey` falls steeply beyond the contrast, by up to 0.45,
     2.3 and 0.8 per unit of s, so that errors of s grow from step to step. A steering gradient may be small where the
-    differences that it steers are large: they multiply its error, and that of a contrast that was found from it. The
-    heat kernel may be cut off where it weighs 1e-5.
+    differences that it steers are large: they multiply its error, and that of a contrast that was found from it; it is
+    an error in parts of the contrast, on the 8-bit scale. The heat kernel may be cut off where it weighs 1e-5.
     """
     time, name, scheme = args.get("time", 2.0), args.get("diffusivity", "rational"), args.get("scheme", "auto")
     steered = bool(args.get("presmooth", 0.0) > 0.0 or args.get("coupled", 0) or "guide" in args)
@@ -300,7 +307,8 @@ def diffuse_noise(args: Args) -> float:
     noise = 2.0**-23 * elementary_steps(time, name, scheme, steps, steered)
     noise *= 1.0 + 4.0 * time * speed(name) / steps if scheme == "aos" else 1.0
     noise *= {"exp": 2.0, "weickert": 4.0, "tukey": 2.0}.get(name, 1.0)
-    noise *= 4.0 if steered else 1.0
+    smallest = min((k for k in np.atleast_1d(contrast(args)) if k > 0.0), default=np.inf)
+    noise *= 4.0 * (1.0 + 4.0 / smallest) if steered else 1.0
     return noise * (4.0 if 0.0 in np.atleast_1d(contrast(args)) else 1.0)
 
 
@@ -500,7 +508,11 @@ def masks_of(args: Args, video: Video, frames: Frames, samples: Samples) -> list
 
 
 def inpaint_clip(x: Real, samples: Samples, plane: int, starts: Collection[int], args: Args) -> tuple[Real, float]:
-    """`Inpaint` frame by frame, solved to `tol` on the 8-bit scale."""
+    """`Inpaint` frame by frame, solved to `tol` on the 8-bit scale.
+
+    What other frames show is off by that, and by its rounding; the biharmonic equation, which extrapolates, makes up to
+    three times as much of it.
+    """
     video, frames = args["clip"]
     masks = masks_of(args, video, frames, samples)
     k, sigma, temporal = args.get("k", 2.0) * samples.unit, args.get("sigma", 1.0), args.get("temporal", 0)
@@ -520,7 +532,8 @@ def inpaint_clip(x: Real, samples: Samples, plane: int, starts: Collection[int],
         apart = mode != "harmonic" or bool(mask.all())
         shown = samples.store(given).astype(np.float64) if apart else given
         out.append(np.where(left, solve[mode](shown, left), given))
-    return np.stack(out), args.get("tol", 0.25) * samples.unit + 2.0**-16 * span(x, samples)
+    noise = args.get("tol", 0.25) * samples.unit + 2.0**-16 * span(x, samples)
+    return np.stack(out), noise + (3.0 * (noise + 0.5 * samples.step) if temporal and mode == "biharmonic" else 0.0)
 
 
 def scene_range(n: int, length: int, starts: Collection[int]) -> range:
