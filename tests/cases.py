@@ -490,7 +490,10 @@ def kernel_clip(x: Real, samples: Samples, plane: int, starts: Collection[int], 
 
 
 def poissonblend_clip(x: Real, samples: Samples, plane: int, starts: Collection[int], args: Args) -> tuple[Real, float]:
-    """`PoissonBlend` frame by frame, solved to a quarter of a step of the 8-bit scale."""
+    """`PoissonBlend` frame by frame, solved to about a quarter of a step of the 8-bit scale: by that and a fourth of it.
+
+    The solver stops when a cycle would move no pixel further, which is what is left but for the slowest modes.
+    """
     video, frames = args["clip"]
     overlay = stack(read(args["overlay"](make_clip(video, frames))), plane)
     overlay = overlay[[min(n, len(overlay) - 1) for n in range(len(x))]]
@@ -498,7 +501,7 @@ def poissonblend_clip(x: Real, samples: Samples, plane: int, starts: Collection[
     mixed = bool(args.get("mixed", 0))
     margin = samples.unit / 1024
     pictures = [blend(u, guide, mask, mixed, margin) for u, guide, mask in zip(x, overlay, masks, strict=True)]
-    return np.stack(pictures), 0.25 * samples.unit
+    return np.stack(pictures), 1.25 * 0.25 * samples.unit
 
 
 def masks_of(args: Args, video: Video, frames: Frames, samples: Samples) -> list[Mask]:
@@ -508,7 +511,7 @@ def masks_of(args: Args, video: Video, frames: Frames, samples: Samples) -> list
 
 
 def inpaint_clip(x: Real, samples: Samples, plane: int, starts: Collection[int], args: Args) -> tuple[Real, float]:
-    """`Inpaint` frame by frame, solved to `tol` on the 8-bit scale.
+    """`Inpaint` frame by frame, solved to about `tol` on the 8-bit scale, as `PoissonBlend` is.
 
     What other frames show is off by that, and by its rounding; the biharmonic equation, which extrapolates, makes up to
     three times as much of it.
@@ -532,7 +535,7 @@ def inpaint_clip(x: Real, samples: Samples, plane: int, starts: Collection[int],
         apart = mode != "harmonic" or bool(mask.all())
         shown = samples.store(given).astype(np.float64) if apart else given
         out.append(np.where(left, solve[mode](shown, left), given))
-    noise = args.get("tol", 0.25) * samples.unit + 2.0**-16 * span(x, samples)
+    noise = 1.25 * args.get("tol", 0.25) * samples.unit + 2.0**-16 * span(x, samples)
     return np.stack(out), noise + (3.0 * (noise + 0.5 * samples.step) if temporal and mode == "biharmonic" else 0.0)
 
 
