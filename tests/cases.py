@@ -17,7 +17,16 @@ from reference import Real, Samples
 from reference import decay as decay_reference
 from reference.changemap import changemap
 from reference.diffblend import diffblend, lagged, scene_of
-from reference.diffuse import Steering, automatic_contrast, chosen, diffuse_planes, elementary_steps, speed
+from reference.diffuse import (
+    Steering,
+    automatic_contrast,
+    chosen,
+    diffuse_planes,
+    elementary_steps,
+    smoothed,
+    speed,
+    squared_gradient,
+)
 from reference.diffuse3d import SMALLEST_CONTRAST, diffuse3d
 from reference.diffuse3d import noise as noise_of
 from reference.extrapolate import extrapolate
@@ -43,7 +52,8 @@ class Reference(Protocol):
     ) -> tuple[Real, float]:
         """Unrounded outcomes, shape (frames, h, w) or with alternatives in front, and the bound on arithmetic noise.
 
-        `args` are the filter's, and as `clip` the whole clip, (video, frames), for planes that depend on each other.
+        `args` are the filter's, and as `clip` the whole clip, (video, frames), for planes that depend on each other;
+        `planes` are those that are processed.
         """
 
 
@@ -92,22 +102,39 @@ class Case:
 
     def check(self, video: Video, frames: Frames, starts: Collection[int] = ()) -> None:
         """The filter against its reference on every plane of every frame."""
-        result = read(self.apply(make_clip(video, frames, starts)))
+        self.compare(video, frames, starts, read(self.apply(make_clip(video, frames, starts))))
+
+    def compare(
+        self,
+        video: Video,
+        frames: Frames,
+        starts: Collection[int],
+        result: Frames,
+        planes: Collection[int] | None = None,
+    ) -> None:
+        """What the filter made of a clip, against its reference on every plane of every frame.
+
+        Args:
+            video: Format and size of the clip.
+            frames: Its frames.
+            starts: Those that begin a scene.
+            result: What came of them.
+            planes: The planes that were processed, the others being those of the clip; None: all.
+        """
         assert len(result) == len(frames) * self.times + self.appended
         for p in video.planes:
             samples = video.samples(p)
-            args = {**self.args, "clip": (video, frames)}
-            accepted, noise = self.reference(stack(frames, p), samples, p, starts, args)
             actual = np.stack([frame[p] for frame in result])
-            assert actual.shape == accepted.shape[-3:]
             assert actual.dtype == samples.dtype
-            assert_stored(
-                actual,
-                accepted,
-                samples,
-                noise,
-                f"{self} {video.name} {video.width}x{video.height} plane {p} (frame, y, x)",
-            )
+            label = f"{self} {video.name} {video.width}x{video.height} plane {p} (frame, y, x)"
+            if planes is not None and p not in planes:
+                wanted = np.stack([frame[p] for frame in [*frames, *[frames[-1]] * self.appended]])
+                assert wanted.tobytes() == actual.tobytes(), f"{label}: not the clip's"
+                continue
+            args = {**self.args, "clip": (video, frames), "planes": video.planes if planes is None else planes}
+            accepted, noise = self.reference(stack(frames, p), samples, p, starts, args)
+            assert actual.shape == accepted.shape[-3:]
+            assert_stored(actual, accepted, samples, noise, label)
 
 
 def of_plane(value: Any, plane: int) -> Any:
@@ -218,7 +245,7 @@ def diffuse_frame(
     if guide is not None:
         foreign = guide[0].format.color_family not in (vs.GRAY, video.format.color_family)
         steering = Steering(presmooth, coupled, on_8_bits(guide[1], guide[0]), foreign)
-    contrasts = [float(of_plane(args.get("k", 8.0), p)) if p in processed else 0.0 for p in video.planes]
+    contrasts = [float(of_plane(contrast(args), p)) if p in processed else 0.0 for p in video.planes]
     if any(contrasts[p] == 0.0 for p in processed):
         squared = (steering or Steering()).squared(planes)
         contrasts = [
@@ -237,13 +264,25 @@ def diffuse_frame(
     return [u * video.samples(p).unit for p, u in enumerate(out)], contrasts
 
 
+def contrast(args: Args) -> Any:
+    """K of `Diffuse`: one for all planes, or one for each."""
+    return args.get("k", 1.0 if isinstance(args.get("diffusivity"), Own) else 8.0)
+
+
+def guides_of(args: Args) -> list[tuple[Video, Frame] | None]:
+    """Format and planes of each frame of `guide`; what is no clip is that already."""
+    if isinstance(args["guide"], list):
+        return args["guide"]
+    guide = args["guide"](make_clip(*args["clip"]))
+    of = Video(guide.format.name.upper(), guide.width, guide.height)
+    return [(of, frame) for frame in read(guide)]
+
+
 def diffuse_clip(x: Real, samples: Samples, plane: int, starts: Collection[int], args: Args) -> tuple[Real, float]:
     """`Diffuse` frame by frame."""
     video, frames = args["clip"]
-    guide = args["guide"](make_clip(video, frames)) if "guide" in args else None
-    of = Video(guide.format.name.upper(), guide.width, guide.height) if guide else video
-    guides = [(of, frame) for frame in read(guide)] if guide else [None]
-    moving = {"planes": list(video.planes) if args.get("coupled", 0) else [plane]}
+    guides = guides_of(args) if "guide" in args else [None]
+    moving = {} if args.get("coupled", 0) else {"planes": [plane]}
     pictures = [
         diffuse_frame(frame, video, {**args, **moving}, guides[min(n, len(guides) - 1)])[0][plane]
         for n, frame in enumerate(frames)
@@ -257,8 +296,8 @@ def diffuse_noise(args: Args) -> float:
     Each step may be off by two ulps, 2^-23 of the span. What multiplies it: AOS solves with a matrix whose diagonal is
     up to 1 + 4 tau. The flux s g(s) of `exp`, `weickert` and `tukey` falls steeply beyond the contrast, by up to 0.45,
     2.3 and 0.8 per unit of s, so that errors of s grow from step to step. A steering gradient may be small where the
-    differences that it steers are large: they multiply its error, and that of a contrast that was found from it. The
-    heat kernel may be cut off where it weighs 1e-5.
+    differences that it steers are large: they multiply its error, and that of a contrast that was found from it; it is
+    an error in parts of the contrast, on the 8-bit scale. The heat kernel may be cut off where it weighs 1e-5.
     """
     time, name, scheme = args.get("time", 2.0), args.get("diffusivity", "rational"), args.get("scheme", "auto")
     steered = bool(args.get("presmooth", 0.0) > 0.0 or args.get("coupled", 0) or "guide" in args)
@@ -268,19 +307,22 @@ def diffuse_noise(args: Args) -> float:
     noise = 2.0**-23 * elementary_steps(time, name, scheme, steps, steered)
     noise *= 1.0 + 4.0 * time * speed(name) / steps if scheme == "aos" else 1.0
     noise *= {"exp": 2.0, "weickert": 4.0, "tukey": 2.0}.get(name, 1.0)
-    noise *= 4.0 if steered else 1.0
-    return noise * (4.0 if 0.0 in np.atleast_1d(args.get("k", 8.0)) else 1.0)
+    smallest = min((k for k in np.atleast_1d(contrast(args)) if k > 0.0), default=np.inf)
+    noise *= 4.0 * (1.0 + 4.0 / smallest) if steered else 1.0
+    return noise * (4.0 if 0.0 in np.atleast_1d(contrast(args)) else 1.0)
 
 
 def diffuse3d_clip(x: Real, samples: Samples, plane: int, starts: Collection[int], args: Args) -> tuple[Real, float]:
     """`Diffuse3D`, by the frames around or the clips that stand in for them, within the scene.
 
-    Each step may be off by four ulps. Just beyond `kt`, g falls so steeply that an ulp of s^2 moves it by 1/SLOPE of
-    them; a difference of two frames is what that acts on, and half of it at most.
+    Frames that weigh nothing tell nothing of the noise, either. Each step may be off by four ulps. Just beyond `kt`, g
+    falls so steeply that an ulp of s^2 moves it by 1/SLOPE of them; a difference of two frames is what that acts on,
+    and half of it at most.
     """
     cuts = starts if args.get("scenechange", 1) else ()
-    clips = [np.stack([f[plane] for f in read(c)]) for c in make_stand_ins(args)]
-    radius = len(clips) // 2 if clips else args.get("radius", 2)
+    alone = args.get("weight", 9.0) * args.get("time", 1.0) == 0.0
+    clips = [] if alone else [np.stack([f[plane] for f in read(c)]) for c in make_stand_ins(args)]
+    radius = 0 if alone else len(clips) // 2 or args.get("radius", 2)
     given = {key: args[key] for key in ("time", "weight", "rho", "steps") if key in args}
     pictures = []
     for n, middle in enumerate(x):
@@ -306,10 +348,18 @@ def make_stand_ins(args: Args) -> list[Any]:
     return args["neighbours"](make_clip(*args["clip"])) if "neighbours" in args else []
 
 
-def diffblend_clip(x: Real, samples: Samples, plane: int, starts: Collection[int], args: Args) -> tuple[Real, float]:
-    """`DiffBlend` with the frames' own past; float32 is off by a few units in the last place of the result."""
+def other_frames(x: Real, plane: int, starts: Collection[int], args: Args) -> Real:
+    """The frames that those of a plane are compared with: the clip's own, `lag` before, or those of `ref`."""
+    if "ref" in args:
+        ref = stack(read(args["ref"](make_clip(*args["clip"]))), plane)
+        return ref[[min(n, len(ref) - 1) for n in range(len(x))]]
     cuts = starts if args.get("scenechange", 1) else ()
-    r = x[[lagged(n, args.get("lag", 1), len(x), cuts) for n in range(len(x))]]
+    return x[[lagged(n, args.get("lag", 1), len(x), cuts) for n in range(len(x))]]
+
+
+def diffblend_clip(x: Real, samples: Samples, plane: int, starts: Collection[int], args: Args) -> tuple[Real, float]:
+    """`DiffBlend`; float32 is off by a few units in the last place of the result."""
+    r = other_frames(x, plane, starts, args)
     alpha = of_plane(args.get("alpha", 0.5), plane)
     y = diffblend(
         x,
@@ -318,15 +368,15 @@ def diffblend_clip(x: Real, samples: Samples, plane: int, starts: Collection[int
         threshold=of_plane(args.get("threshold", 0.0), plane) * samples.unit,
         limit=of_plane(args.get("limit", 255.0), plane) * samples.unit,
     )
-    return y, 2.0**-22 * (1.0 + abs(alpha)) * span(x, samples)
+    return y, 2.0**-22 * (1.0 + abs(alpha)) * span(np.stack([x, r]), samples)
 
 
 def decay_clip(x: Real, samples: Samples, plane: int, starts: Collection[int], args: Args) -> tuple[Real, float]:
     """`Decay`; `mean` and `sum` may forget what weighs less than half a step; arithmetic errs by an ulp in each frame.
 
-    The ulp is float32's, but for trails at 8 bit the 256th part of a step; with rounding never more than a step in all.
-    In a sum at 8 bit it is as much again, q's own rounding times white; where that adds up to a fifth of a step, float
-    takes its place.
+    The ulp is float32's, but at 8 bit the 256th part of a step, and as much again, q's own rounding times white; of
+    trails with rounding never more than a step in all, of a sum no more than a fifth, beyond which float takes its
+    place.
     """
     q = decay_reference.factor(rate=args.get("rate"), halflife=args.get("halflife"))
     cuts = starts if args.get("scenechange", 1) else ()
@@ -343,7 +393,7 @@ def decay_clip(x: Real, samples: Samples, plane: int, starts: Collection[int], a
     if mode == "fade":
         return decay_reference.fade(x, q, samples.rest), 4.0 * ulp
     if samples.bits == 8:
-        noise = min(2.0**-8 / (1.0 - q), 0.5)
+        noise = min(2.0**-7 / (1.0 - q), 0.5)
     given: dict[str, Any] = {"floor": 0.5 * samples.step, "starts": cuts, "margin": noise}
     if mode == "min" and not samples.chroma:
         return decay_reference.minimum(x, q, samples.white, **given), noise + ulp
@@ -351,13 +401,23 @@ def decay_clip(x: Real, samples: Samples, plane: int, starts: Collection[int], a
 
 
 def tensor_clip(x: Real, samples: Samples, plane: int, starts: Collection[int], args: Args) -> tuple[Real, float]:
-    """`TensorDiffuse` frame by frame; each step may be off by two ulps, and by what their part of the contrast is."""
+    """`TensorDiffuse` frame by frame.
+
+    Each step may be off by two ulps, and by what their part of the contrast is; one that is found from the picture is
+    as far off as for `Diffuse`.
+    """
     given = {key: args[key] for key in ("mode", "sigma", "rho", "alpha") if key in args}
     time, steps = args.get("time", 2.0), args.get("steps", 0)
-    contrast = of_plane(args.get("k", 4.0), plane) * samples.unit
-    pictures = [tensor_diffuse(picture, time=time, contrast=contrast, cycles=steps, **given) for picture in x]
+    sigma = args.get("sigma", 0.7 if args.get("mode") == "ced" else 1.0)
+    k = of_plane(args.get("k", 4.0), plane) * samples.unit
+    contrasts = [k or automatic_contrast(squared_gradient(smoothed(picture, sigma)), samples.unit) for picture in x]
+    pictures = [
+        tensor_diffuse(picture, time=time, contrast=contrast, cycles=steps, **given)
+        for picture, contrast in zip(x, contrasts, strict=True)
+    ]
     reach = span(x, samples)
-    return np.stack(pictures), 2.0**-23 * tensor_steps(time, steps) * reach * (1.0 + reach / (16.0 * contrast))
+    noise = 2.0**-23 * tensor_steps(time, steps) * reach * (1.0 + reach / (16.0 * min(contrasts)))
+    return np.stack(pictures), noise * (1.0 if k else 4.0)
 
 
 def shock_clip(x: Real, samples: Samples, plane: int, starts: Collection[int], args: Args) -> tuple[Real, float]:
@@ -377,10 +437,8 @@ def shock_clip(x: Real, samples: Samples, plane: int, starts: Collection[int], a
 
 def spread_clip(x: Real, samples: Samples, plane: int, starts: Collection[int], args: Args) -> tuple[Real, float]:
     """`Spread`; each product and each sum may be off by an ulp of float32, of the span times the sum of weights."""
-    cuts = starts if args.get("scenechange", 1) else ()
-    source = x[[lagged(n, args.get("lag", 1), len(x), cuts) for n in range(len(x))]]
     y = spread(
-        source,
+        other_frames(x, plane, starts, args),
         dx=args["dx"],
         dy=args["dy"],
         weights=args["weights"],
@@ -402,12 +460,11 @@ def erode_clip(x: Real, samples: Samples, plane: int, starts: Collection[int], a
 
 
 def changemap_clip(x: Real, samples: Samples, plane: int, starts: Collection[int], args: Args) -> tuple[Real, float]:
-    """`ChangeMap` with the frames' own past; exact, but that differences and squares of floats are rounded."""
-    cuts = starts if args.get("scenechange", 1) else ()
-    r = x[[lagged(n, args.get("lag", 1), len(x), cuts) for n in range(len(x))]]
+    """`ChangeMap`; exact, but that differences and squares of floats are rounded."""
+    r = other_frames(x, plane, starts, args)
     norm = args.get("norm", "abs")
     y = changemap(x, r, peak=samples.peak, threshold=args.get("threshold"), norm=norm)
-    return y, 2.0**-22 * float(y.max()) if samples.is_float else 0.0
+    return y, 2.0**-22 * float(np.abs(y).max()) if samples.is_float else 0.0
 
 
 def extrapolate_clip(x: Real, samples: Samples, plane: int, starts: Collection[int], args: Args) -> tuple[Real, float]:
@@ -415,7 +472,7 @@ def extrapolate_clip(x: Real, samples: Samples, plane: int, starts: Collection[i
     last = len(x) - 1
     r = x[lagged(last, 1, len(x), starts)]
     new = extrapolate(r, x[last], length=args["length"], alpha=args.get("alpha", 1.0))
-    furthest = float(np.abs(new - x[last]).max()) + span(x, samples)
+    furthest = float(np.abs(new - x[last]).max(initial=0.0)) + span(x, samples)
     return np.concatenate([x, new]), 2.0**-22 * furthest
 
 
@@ -433,21 +490,34 @@ def kernel_clip(x: Real, samples: Samples, plane: int, starts: Collection[int], 
 
 
 def poissonblend_clip(x: Real, samples: Samples, plane: int, starts: Collection[int], args: Args) -> tuple[Real, float]:
-    """`PoissonBlend` frame by frame, solved to a quarter of a step of the 8-bit scale."""
+    """`PoissonBlend` frame by frame, solved to about a quarter of a step of the 8-bit scale: by that and a fourth of it.
+
+    The solver stops when a cycle would move no pixel further, which is what is left but for the slowest modes.
+    """
     video, frames = args["clip"]
     overlay = stack(read(args["overlay"](make_clip(video, frames))), plane)
-    mask = union(holes(video.height, video.width), samples.subsampling)
+    overlay = overlay[[min(n, len(overlay) - 1) for n in range(len(x))]]
+    masks = masks_of(args, video, frames, samples)
     mixed = bool(args.get("mixed", 0))
     margin = samples.unit / 1024
-    pictures = [blend(picture, guide, mask, mixed, margin) for picture, guide in zip(x, overlay, strict=True)]
-    return np.stack(pictures), 0.25 * samples.unit
+    pictures = [blend(u, guide, mask, mixed, margin) for u, guide, mask in zip(x, overlay, masks, strict=True)]
+    return np.stack(pictures), 1.25 * 0.25 * samples.unit
+
+
+def masks_of(args: Args, video: Video, frames: Frames, samples: Samples) -> list[Mask]:
+    """The argument `mask` for a plane of each frame."""
+    masks = [each[0] != 0 for each in read(args["mask"](make_clip(video, frames)))]
+    return [union(mask, samples.subsampling) for mask in (masks if len(masks) > 1 else masks * len(frames))]
 
 
 def inpaint_clip(x: Real, samples: Samples, plane: int, starts: Collection[int], args: Args) -> tuple[Real, float]:
-    """`Inpaint` frame by frame, solved to a quarter of a step of the 8-bit scale."""
+    """`Inpaint` frame by frame, solved to about `tol` on the 8-bit scale, as `PoissonBlend` is.
+
+    What other frames show is off by that, and by its rounding; the biharmonic equation, which extrapolates, makes up to
+    three times as much of it.
+    """
     video, frames = args["clip"]
-    masks = [each[0] != 0 for each in read(args["mask"](make_clip(video, frames)))]
-    masks = [union(mask, samples.subsampling) for mask in (masks if len(masks) > 1 else masks * len(x))]
+    masks = masks_of(args, video, frames, samples)
     k, sigma, temporal = args.get("k", 2.0) * samples.unit, args.get("sigma", 1.0), args.get("temporal", 0)
     solve: dict[str, Callable[[Real, Mask], Real]] = {
         "harmonic": harmonic,
@@ -457,10 +527,16 @@ def inpaint_clip(x: Real, samples: Samples, plane: int, starts: Collection[int],
     mode = args.get("mode", "harmonic")
     out = []
     for n, (picture, mask) in enumerate(zip(x, masks, strict=True)):
-        if temporal:
-            picture, mask = still(x, np.stack(masks), n, scene_range(n, len(x), starts), temporal, 2 * k)
-        out.append(solve[mode](picture, mask))
-    return np.stack(out), 0.25 * samples.unit
+        if not temporal:
+            out.append(solve[mode](picture, mask))
+            continue
+        given, left = still(x, np.stack(masks), n, scene_range(n, len(x), starts), temporal, 2 * k)
+        # What is left is solved for from what is shown, unless it was with the others.
+        apart = mode != "harmonic" or bool(mask.all())
+        shown = samples.store(given).astype(np.float64) if apart else given
+        out.append(np.where(left, solve[mode](shown, left), given))
+    noise = 1.25 * args.get("tol", 0.25) * samples.unit + 2.0**-16 * span(x, samples)
+    return np.stack(out), noise + (3.0 * (noise + 0.5 * samples.step) if temporal and mode == "biharmonic" else 0.0)
 
 
 def scene_range(n: int, length: int, starts: Collection[int]) -> range:

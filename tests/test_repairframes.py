@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -14,10 +14,9 @@ import pytest
 import vapoursynth as vs
 
 from damage import CUTS, DAMAGE, load, plant, undamaged
+from markers import OFF, best_scores, filled, frames_in, repair_scores
 from reference import Real
 from reference import repairframes as reference
-from reference.interpolate import between
-from reference.repairframes import Run
 from scenes import KINDS, load_shots, make_scenes
 from support import (
     SIZES,
@@ -35,12 +34,8 @@ from support import (
     planes_of,
     random_frames,
     read,
-    stack,
     uncached,
 )
-
-OFF = 2e-4
-"""What the fill may be off, in parts of the values' span."""
 
 Found = list[tuple[int, float]]
 
@@ -56,11 +51,6 @@ def found(clip: Any, **args: Any) -> Found:
 def repaired(pictures: Any, **args: Any) -> set[int]:
     """The frames of a clip of one plane that are repaired."""
     return {n for n, (is_so, _) in enumerate(found(gray(*pictures, name="GRAY8"), **args)) if is_so}
-
-
-def frames_in(runs: Collection[Run]) -> set[int]:
-    """The frames of runs."""
-    return {n for run in runs for n in range(run.start, run.start + run.length)}
 
 
 def damaged_frames(rng: np.random.Generator, video: Video, count: int) -> Frames:
@@ -80,21 +70,6 @@ def damaged_frames(rng: np.random.Generator, video: Video, count: int) -> Frames
     return frames
 
 
-def compared(frames: Frames, video: Video) -> Real:
-    """What is looked at, on the 8-bit scale: luma, or the mean of R, G and B."""
-    planes = range(3) if video.format.color_family == vs.RGB else range(1)
-    return np.mean([stack(frames, p) / video.samples(p).unit for p in planes], axis=0)
-
-
-def filled(frames: Frames, video: Video, plane: int, runs: Collection[Run]) -> Real:
-    """A plane of all frames, those of runs filled, unrounded."""
-    unit, out = video.samples(plane).unit, stack(frames, plane)
-    for run in runs:
-        p, q = run.start - 1, run.start + run.length
-        out[run.start : q] = unit * between(out[p] / unit, out[q] / unit, run.length + 1)
-    return out
-
-
 # Against the reference.
 
 
@@ -105,9 +80,9 @@ def test_parity(core: Any, rng: np.random.Generator, name: str) -> None:
         video = Video(name, *size)
         frames = damaged_frames(rng, video, 26)
         out = core.vdiff.RepairFrames(make_clip(video, frames), max_gap=max_gap)
-        scores = reference.scores(compared(frames, video), max_gap)
+        scores = repair_scores(frames, video, max_gap)
         marks = found(make_clip(video, frames), max_gap=max_gap)
-        wanted = [max(v for r, v in scores.items() if n in frames_in([r])) if 0 < n < 25 else 0.0 for n in range(26)]
+        wanted = best_scores(scores, 26)
         np.testing.assert_allclose([score for _, score in marks], wanted, rtol=1e-4, atol=1e-4)
         runs = reference.repairs(scores)
         assert {n for n, (is_so, _) in enumerate(marks) if is_so} == frames_in(runs)
@@ -125,8 +100,8 @@ def test_sizes(core: Any, rng: np.random.Generator, size: tuple[int, int]) -> No
         video = Video(name, *size)
         frames = random_frames(rng, video, 9)
         clip = make_clip(video, frames)
-        scores = reference.scores(compared(frames, video))
-        wanted = [max((v for r, v in scores.items() if n in frames_in([r])), default=0.0) for n in range(9)]
+        scores = repair_scores(frames, video)
+        wanted = best_scores(scores, 9)
         np.testing.assert_allclose([score for _, score in found(clip)], wanted, rtol=1e-3, atol=1e-3)
         assert len(read(core.vdiff.RepairFrames(clip, threshold=0))) == 9
 

@@ -17,6 +17,7 @@ import pytest
 import vapoursynth as vs
 
 from damage import CUTS
+from markers import scene_scores
 from reference import Real
 from reference import scenedetect as reference
 from scenes import HEIGHT, KINDS, WIDTH, Scenes, load_shots, make_scenes
@@ -33,7 +34,6 @@ from support import (
     make_clip,
     random_frames,
     read,
-    stack,
     uncached,
 )
 
@@ -79,24 +79,6 @@ def shots_of(rng: np.random.Generator, video: Video, count: int) -> Frames:
     return frames[:count]
 
 
-def on_8_bits(frames: Frames, video: Video) -> Real:
-    """What is looked at, shape (frames, planes, h, w): luma, or R, G and B."""
-    planes = range(3) if video.format.color_family == vs.RGB else range(1)
-    return np.stack([stack(frames, p) / video.samples(p).unit for p in planes], axis=1)
-
-
-def expected(frames: Frames, video: Video, metric: str) -> Real:
-    """The reference's scores."""
-    planes = on_8_bits(frames, video)
-    samples = video.samples(0)
-    if metric == "adaptive":
-        return reference.adaptive(planes.mean(axis=1))
-    if metric == "histogram":
-        working = 256.0 / samples.peak if samples.is_float else 2.0 ** (8 - samples.bits)
-        return reference.histogram(planes, working * samples.unit)
-    return reference.differences(planes, {"mad": 1, "mse": 2}[metric])
-
-
 # Against the reference.
 
 
@@ -107,7 +89,7 @@ def test_scores(core: Any, rng: np.random.Generator, name: str, metric: str) -> 
         video = Video(name, *size)
         frames = shots_of(rng, video, 22)
         scores = scores_of(detect(make_clip(video, frames), metric=metric))
-        np.testing.assert_allclose(scores, expected(frames, video, metric), rtol=2e-5, atol=2e-5)
+        np.testing.assert_allclose(scores, scene_scores(frames, video, metric), rtol=2e-5, atol=2e-5)
 
 
 @every_metric
@@ -117,7 +99,7 @@ def test_sizes(core: Any, rng: np.random.Generator, size: tuple[int, int], metri
         video = Video(name, *size)
         frames = random_frames(rng, video, 9)
         scores = scores_of(detect(make_clip(video, frames), metric=metric))
-        np.testing.assert_allclose(scores, expected(frames, video, metric), rtol=1e-4, atol=1e-4)
+        np.testing.assert_allclose(scores, scene_scores(frames, video, metric), rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("name", ["GRAY8", "GRAY12", "GRAY16", "GRAYH", "GRAYS"])
@@ -126,7 +108,7 @@ def test_large_cells(core: Any, rng: np.random.Generator, name: str) -> None:
     video = Video(name, 320, 1090)
     frames = random_frames(rng, video, 3)
     scores = scores_of(detect(make_clip(video, frames)))
-    np.testing.assert_allclose(scores, expected(frames, video, "adaptive"), rtol=1e-4)
+    np.testing.assert_allclose(scores, scene_scores(frames, video, "adaptive"), rtol=1e-4)
 
 
 @pytest.mark.parametrize("name", ["GRAY8", "GRAY10", "GRAYH", "GRAYS"])
@@ -135,7 +117,7 @@ def test_histogram_of_wide_pictures(core: Any, rng: np.random.Generator, name: s
     video = Video(name, 2 * 1024 + 77, 2)
     frames = random_frames(rng, video, 3)
     scores = scores_of(detect(make_clip(video, frames), metric="histogram"))
-    np.testing.assert_allclose(scores, expected(frames, video, "histogram"), rtol=1e-4)
+    np.testing.assert_allclose(scores, scene_scores(frames, video, "histogram"), rtol=1e-4)
 
 
 @every_metric

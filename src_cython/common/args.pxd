@@ -5,9 +5,10 @@ no-op: a filter reads all its arguments in a row and asks once, at the end, whet
 """
 
 from libc.math cimport fabs, isfinite
+from libc.stddef cimport size_t
 from libc.stdint cimport int64_t
 from libc.stdio cimport snprintf
-from libc.string cimport memcmp, strcmp
+from libc.string cimport memcmp, strcmp, strlen
 
 from api.vapoursynth cimport VSAPI, VSMap, VSNode, VSVideoFormat, VSVideoInfo, stFloat, stInteger
 from common.pixels cimport PLANES, Pixels, describe_pixels
@@ -15,6 +16,7 @@ from common.pixels cimport PLANES, Pixels, describe_pixels
 
 cdef enum:
     MESSAGE = 512
+    QUOTED = 64              # bytes of a word that a message repeats
 
 
 cdef struct Args:
@@ -82,21 +84,34 @@ cdef inline int integer(Args *a, const char *key, int default, int low, int high
     return checked_int(a, key, a.api.mapGetInt(a.given, key, 0, NULL), low, high)
 
 
+cdef inline int quoted_bytes(const char *word) noexcept nogil:
+    """How much of a word a message repeats: no part of a character, if the word is too long."""
+    cdef int count = 0
+    while count < QUOTED and word[count] != 0:
+        count += 1
+    while count > 0 and (word[count] & 0xC0) == 0x80:   # UTF-8: not the first byte of a character
+        count -= 1
+    return count
+
+
 cdef inline int choice(Args *a, const char *key, const char **options, int count, int default) noexcept nogil:
     """The index of the word given among `options`."""
     cdef char text[MESSAGE]
     cdef const char *word
+    cdef const char *more = b""
     cdef int i, used
     if not is_given(a, key):
         return default
     word = a.api.mapGetData(a.given, key, 0, NULL)
+    if strlen(word) != <size_t>a.api.mapGetDataSize(a.given, key, 0, NULL):
+        more = b" followed by a zero byte"      # which ends no word of ours
     for i in range(count):
-        if strcmp(word, options[i]) == 0:
+        if more[0] == 0 and strcmp(word, options[i]) == 0:
             return i
     used = snprintf(text, MESSAGE, b"%s must be one of ", key)
     for i in range(count):
         used += snprintf(text + used, MESSAGE - used, b"%s, ", options[i])
-    snprintf(text + used, MESSAGE - used, b"got \"%.64s\".", word)
+    snprintf(text + used, MESSAGE - used, b"got \"%.*s\"%s.", quoted_bytes(word), word, more)
     fail(a, text)
     return default
 

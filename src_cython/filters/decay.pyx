@@ -145,7 +145,7 @@ cdef const VSFrame *get_frame(
     # The frames asked for before are taken in, by this call or another: they are not held any longer. Frame n is.
     asked = <int><intptr_t>frame_data[0]
     if asked > 0:
-        for m in range(asked - 1, asked - 1 + BATCH):
+        for m in range(asked - 1, asked - 1 + min(<int>BATCH, d.vi.numFrames - (asked - 1))):
             if m != n:
                 api.releaseFrameEarly(d.clip, m, context)
     want(r, n)
@@ -157,7 +157,7 @@ cdef const VSFrame *get_frame(
         asked = c.position + 1
         count = batch_size(r)
     frame_data[0] = <void *><intptr_t>(asked + 1)
-    for m in range(asked, min(n + 1, asked + count)):
+    for m in range(asked, asked + min(n - asked + 1, count)):
         if m != n:
             api.requestFrameFilter(m, d.clip, context)
     return NULL

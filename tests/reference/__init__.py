@@ -94,6 +94,12 @@ class Samples:
         exact = self.clamp(values)
         half_step: float | Real = 0.5
         if self.is_float:
-            half_step = 0.5 * np.spacing(np.abs(exact).astype(self.dtype)).astype(np.float64)
-        distance: Real = np.abs(stored.astype(np.float64) - exact) - half_step
+            with np.errstate(over="ignore", invalid="ignore"):
+                half_step = 0.5 * np.spacing(np.abs(exact).astype(self.dtype)).astype(np.float64)
+                rounded = exact.astype(self.dtype)
+            infinite = np.isinf(rounded) & np.isfinite(exact)  # what is too large for the format is infinite in it
+            exact, half_step = np.where(infinite, 0.0, exact), np.where(infinite, 0.0, half_step)
+            stored = np.where(infinite & (stored == rounded), np.zeros_like(stored), stored)
+        with np.errstate(invalid="ignore"):
+            distance: Real = np.abs(stored.astype(np.float64) - exact) - half_step
         return distance
