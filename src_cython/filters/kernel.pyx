@@ -226,12 +226,14 @@ cdef void read_lags(Args *a, Host *d) noexcept nogil:
 
 
 cdef void read_params(Args *a, Host *d) noexcept nogil:
-    """As many as the function takes, for all planes or for each."""
+    """As many as the function takes, which has been checked, for all planes or for each."""
     cdef char text[MESSAGE]
     cdef int given = a.api.mapNumElements(a.given, b"params") if is_given(a, b"params") else 0
-    cdef int wanted = 0 if d.kernel == NULL else d.kernel.params
+    cdef int wanted = d.kernel.params
     cdef int planes = d.vi.format.numPlanes
     cdef int p, i
+    if a.failed:
+        return
     if given != wanted and given != wanted * planes:
         snprintf(text, MESSAGE, b"params must be the kernel's %d numbers, or %d for each of %d planes, got %d.",
                  wanted, wanted, planes, given)
@@ -279,10 +281,10 @@ cdef void create(const VSMap *given, VSMap *out, void *user, VSCore *core, const
     if not a.failed:
         read_format(&a, d, core)
         read_lags(&a, d)
+        check_kernel(&a, d)
         read_params(&a, d)
         d.scenechange = integer(&a, b"scenechange", 1, 0, 1)
         select_planes(&a, d.vi.format.numPlanes, d.process)
-        check_kernel(&a, d)
     if a.failed:
         free_instance(d, core, api)
         return
