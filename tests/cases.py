@@ -490,7 +490,7 @@ def kernel_clip(x: Real, samples: Samples, plane: int, starts: Collection[int], 
 
 
 def poissonblend_clip(x: Real, samples: Samples, plane: int, starts: Collection[int], args: Args) -> tuple[Real, float]:
-    """`PoissonBlend` frame by frame, solved to about a quarter of an 8-bit step: by that and a fourth of it.
+    """`PoissonBlend` frame by frame, solved to about a quarter of a step of the 8-bit scale, and a fourth of that.
 
     The solver stops when a cycle would move no pixel further, which is what is left but for the slowest modes.
     """

@@ -503,7 +503,7 @@ def shortened(text: str) -> str:
 # Costs
 
 
-def passes(name: str, args: Args, video: Video, count: int) -> tuple[float, float]:
+def passes(name: str, args: Args, video: Video, length: int) -> tuple[float, float]:
     """How often each pixel is visited, about, by the reference in steps of NumPy and by the filter."""
     side = 2 * max(video.width, video.height)
     blur = 12.0 * (args.get("sigma", 1.0) + args.get("rho", 3.0) + args.get("presmooth", 0.0))
@@ -542,15 +542,16 @@ def passes(name: str, args: Args, video: Video, count: int) -> tuple[float, floa
         return 250.0, 200.0
     if name == "Decay":
         q = decay_reference.factor(rate=args.get("rate"), halflife=args.get("halflife"))
-        return 8.0, 4.0 * min(decay_reference.memory(q, 2.0**17), count)
+        return 8.0, 4.0 * min(decay_reference.memory(q, 2.0**17), length)
     return 8.0, 8.0
 
 
-def seconds(name: str, args: Args, video: Video, count: int) -> tuple[float, float]:
-    """What the reference and the filter take for a clip, about."""
+def seconds(name: str, args: Args, video: Video, length: int) -> tuple[float, float]:
+    """What the reference and the filter take for a clip of so many frames, or for as many as are read, about."""
+    count = min(length, READABLE)
     planes = len(video.planes)
     pixels = sum(rows * columns for rows, columns in map(video.shape, video.planes))
-    by_reference, by_filter = passes(name, args, video, count)
+    by_reference, by_filter = passes(name, args, video, length)
     fixed = 1.5e-5 * planes * count * args["factor"] ** 2 if name == "Interpolate" else 0.0
     return count * by_reference * (8e-6 * planes + 6e-9 * pixels), count * by_filter * 4e-9 * pixels + fixed
 
@@ -628,6 +629,7 @@ def shaken(video: Video, given: Frames) -> list[Frames]:
     """
     rng, ulp = np.random.default_rng(0), 2.0**-23
     units = [ulp * video.samples(p).peak for p in video.planes]
+    given = [[plane.astype(np.float64) for plane in frame] for frame in given]
     by_chance = [
         [
             [plane + rng.uniform(-2, 2, plane.shape) * unit for plane, unit in zip(frame, units, strict=True)]
@@ -875,8 +877,8 @@ def play(rng: Generator, outcome: Outcome) -> None:
         stage, made = attempt(name, args, clip, outcome)
         if stage is None:
             return
-        by_reference, by_filter = seconds(name, stage.args, Video(clip.format.name.upper(), clip.width, clip.height),
-                                          min(clip.num_frames, READABLE))  # fmt: skip
+        video = Video(clip.format.name.upper(), clip.width, clip.height)
+        by_reference, by_filter = seconds(name, stage.args, video, clip.num_frames)
         if by_filter > DRAWN_SECONDS:
             outcome.ends.append((name, "made"))
             return

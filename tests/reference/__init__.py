@@ -91,15 +91,14 @@ class Samples:
 
     def excess(self, stored: NDArray[Any], values: Real) -> Real:
         """How much further stored samples are from their unrounded values than rounding explains; exact ones <= 0."""
-        exact = self.clamp(values)
+        exact, found = self.clamp(values), stored.astype(np.float64)
         half_step: float | Real = 0.5
         if self.is_float:
-            with np.errstate(over="ignore", invalid="ignore"):
-                half_step = 0.5 * np.spacing(np.abs(exact).astype(self.dtype)).astype(np.float64)
-                rounded = exact.astype(self.dtype)
-            infinite = np.isinf(rounded) & np.isfinite(exact)  # what is too large for the format is infinite in it
-            exact, half_step = np.where(infinite, 0.0, exact), np.where(infinite, 0.0, half_step)
-            stored = np.where(infinite & (stored == rounded), np.zeros_like(stored), stored)
-        with np.errstate(invalid="ignore"):
-            distance: Real = np.abs(stored.astype(np.float64) - exact) - half_step
+            # What is too large for the format is infinite in it: the next number that it would have.
+            largest = np.finfo(self.dtype)
+            beyond = 2.0**largest.maxexp
+            exact, found = np.clip(exact, -beyond, beyond), np.clip(found, -beyond, beyond)
+            magnitude = np.minimum(np.abs(exact), 0.75 * float(largest.max)).astype(self.dtype)  # of the same spacing
+            half_step = 0.5 * np.spacing(magnitude).astype(np.float64)
+        distance: Real = np.abs(found - exact) - half_step
         return distance
