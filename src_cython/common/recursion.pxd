@@ -20,7 +20,7 @@ frames ready one at a time, in any order, so nothing here needs a lock, and noth
 
 A cursor with an unfinished request is left alone by the others, so requests far apart do not destroy each other's
 progress. Where too many of them are under way, a further one waits for its turn, and meanwhile asks for one after
-another of the frames that it will need.
+another of the frames that it will need; after some of them it takes a cursor all the same.
 
 What is asked for are frames between the chain's start and n, and no others: an error upstream reaches none that does
 not depend on it. If a scene starts between them, that is known only when it arrives: an error less than three depths
@@ -43,6 +43,7 @@ cdef enum:
     BUSY_CURSORS = 8     # at work at a time, each with a state of its own,
     MANY_CURSORS = 64    # and as many as this,
     ROOM = 1 << 27       # if their states fit into so many bytes
+    PATIENCE = 64        # frames asked for while waiting for one, at most
     BATCH = 16           # frames asked for at a time, by all unfinished requests together, at most
     WANTED = 256
     OUTBOX = 64
@@ -140,10 +141,11 @@ cdef inline int most_cursors(const Recursion *r) noexcept nogil:
     return <int>min(max(<size_t>ROOM // state, <size_t>BUSY_CURSORS), <size_t>MANY_CURSORS)
 
 
-cdef inline Cursor *cursor_for(Recursion *r, int n, bint starts, bint *waits) noexcept nogil:
+cdef inline Cursor *cursor_for(Recursion *r, int n, bint starts, int last, bint *waits) noexcept nogil:
     """The cursor to advance to n: the one with the shortest way, or a new one if none is on its way.
 
-    NULL: it `waits`, for as many are at work as may be, or memory is out. `starts`: frame n starts a scene.
+    NULL: it `waits`, for as many are at work as may be, or memory is out. `starts`: frame n starts a scene. `last`: the
+    frame that was asked for last, below 0: none.
     """
     cdef int start = n if starts else chain_start(r, n)
     cdef Cursor *best = NULL
@@ -153,8 +155,10 @@ cdef inline Cursor *cursor_for(Recursion *r, int n, bint starts, bint *waits) no
             if best == NULL or c.position > best.position:
                 best = c
         c = c.next
-    # What has no way to go is done at once, and never at work.
-    waits[0] = best == NULL and start < n and busy_cursors(r) >= most_cursors(r)
+    # What has no way to go is done at once, and never at work. None waits for ever: the host lets older requests go
+    # first, and those whose end it waits for may be younger.
+    waits[0] = (best == NULL and start < n and last < n - 1 and last - start < PATIENCE
+                and busy_cursors(r) >= most_cursors(r))
     if waits[0]:
         return NULL
     if best == NULL:
@@ -172,7 +176,7 @@ cdef inline Cursor *cursor_for(Recursion *r, int n, bint starts, bint *waits) no
 
 
 cdef inline int next_awaited(const Recursion *r, int n, int last) noexcept nogil:
-    """What n asks for while it waits, after frame `last`: its way, over and over."""
+    """What n asks for while it waits, after frame `last`: the next on its way."""
     cdef int start = chain_start(r, n)
     return last + 1 if start <= last and last + 1 < n else start
 

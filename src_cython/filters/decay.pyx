@@ -133,7 +133,8 @@ cdef const VSFrame *get_frame(
         finish(r, n)
         return y
     starts = d.scenechange and frame_starts_scene(n, d.clip, context, api)
-    c = cursor_for(r, n, starts, &waits)
+    asked = <int><intptr_t>frame_data[0]
+    c = cursor_for(r, n, starts, asked - 1, &waits)
     if c != NULL:
         y = advance_to(d, c, n, context, core, api)
     if not waits and (c == NULL or c.position == n):
@@ -143,7 +144,6 @@ cdef const VSFrame *get_frame(
         return y
 
     # The frames asked for before are taken in, by this call or another: they are not held any longer. Frame n is.
-    asked = <int><intptr_t>frame_data[0]
     if asked > 0:
         for m in range(asked - 1, asked - 1 + min(<int>BATCH, d.vi.numFrames - (asked - 1))):
             if m != n:

@@ -260,7 +260,7 @@ cdef inline int memory_length(const Memory *m, const Pixels *pixels) noexcept no
     cdef float step = pixels.step
     cdef int16_t fixed = 255 * ONE
     if not forgets(m):
-        while step < 256:   # a power of two: no logarithm, which could be a last bit above the whole number that it is
+        while step < 256:   # a power of two, so that no logarithm is needed, which is not the same on every machine
             step *= 2
             halvings += 1
         return max(1, <int>ceil(halvings * M_LN2 / m.rate))
