@@ -238,6 +238,55 @@ def test_many_seeks_at_once(threads: Any, rng: np.random.Generator, mode: str) -
     assert [n for n, future in futures if fingerprint(planes_of(future.result())) != wanted[n]] == []
 
 
+def test_no_request_waits_for_ever(threads: Any) -> None:
+    """Newer requests have all states there are, and upstream serves older ones first, which need one: they get one."""
+    older, newer, way = 20, 80, 100
+    case, count = decay(3.0, "mean"), way * 400
+    served, limit = [0], (older + newer) * (way + 64)  # frames of their ways, and those asked for while waiting
+
+    def note(n: int, f: Any) -> Any:
+        served[0] += 1
+        return f
+
+    def hold(clip: Any, until: Callable[[], bool]) -> Any:
+        """The clip, whose first frame is late."""
+        asked: list[int] = []
+
+        def select(n: int) -> Any:
+            asked.append(n)
+            if len(asked) == 1:
+                while not until():
+                    time.sleep(0.02)
+            return clip
+
+        return uncached(vs.core.std.FrameEval(clip, select))
+
+    def at_rest() -> bool:
+        before = served[0]
+        time.sleep(0.3)
+        return served[0] in (before, *range(limit + 1, 10 * limit))
+
+    blank = vs.core.std.BlankClip(format=vs.GRAY8, width=9, height=5, length=count, keep=True)
+    counted = uncached(vs.core.std.ModifyFrame(blank, blank, note))
+    wanted = [2 * way * (i + 1) for i in range(older)]
+    wanted += [count // 2 + 2 * way * (i + 1) for i in range(newer)]
+    late = hold(counted, lambda: len(requests) == len(wanted))  # the frames themselves that are asked for first,
+    held = hold(counted, at_rest)  # and what the others need
+    parts, at = [], 0
+    for i, n in enumerate(wanted):
+        parts += [(counted if i < older else held)[at:n], (late if i < older else counted)[n]]
+        at = n + 1
+    source = uncached(vs.core.std.Splice([*parts, counted[at:]]))
+    threads.num_threads = 3
+    out = uncached(case.apply(source))
+    requests: list[Any] = []
+    for n in wanted:
+        requests.append(out.get_frame_async(n))
+    for request in requests:
+        request.result().close()
+    assert served[0] <= limit
+
+
 @pytest.mark.parametrize("case", [*SHORT, decay(13.5, "mean"), decay(13.5, "max")], ids=str)
 def test_slow_upstream_out_of_order(threads: Any, rng: np.random.Generator, seed: int, case: Case) -> None:
     """Four sources, each with its own random delay, take turns: their frames arrive in an order of chance."""
