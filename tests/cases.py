@@ -287,11 +287,11 @@ def diffuse_clip(x: Real, samples: Samples, plane: int, starts: Collection[int],
         diffuse_frame(frame, video, {**args, **moving}, guides[min(n, len(guides) - 1)])[0][plane]
         for n, frame in enumerate(frames)
     ]
-    return np.stack(pictures), diffuse_noise(args) * span(x, samples)
+    return np.stack(pictures), diffuse_noise(args, plane) * span(x, samples)
 
 
-def diffuse_noise(args: Args) -> float:
-    """The bound on float32's errors in `Diffuse`, in parts of the values' span.
+def diffuse_noise(args: Args, plane: int) -> float:
+    """The bound on float32's errors in a plane of `Diffuse`, in parts of the values' span.
 
     Each step may be off by two ulps, 2^-23 of the span. What multiplies it: AOS solves with a matrix whose diagonal is
     up to 1 + 4 tau. The flux s g(s) of `exp`, `weickert` and `tukey` falls steeply beyond the contrast, by up to 0.45,
@@ -307,9 +307,10 @@ def diffuse_noise(args: Args) -> float:
     noise = 2.0**-23 * elementary_steps(time, name, scheme, steps, steered)
     noise *= 1.0 + 4.0 * time * speed(name) / steps if scheme == "aos" else 1.0
     noise *= {"exp": 2.0, "weickert": 4.0, "tukey": 2.0}.get(name, 1.0)
-    smallest = min((k for k in np.atleast_1d(contrast(args)) if k > 0.0), default=np.inf)
-    noise *= 4.0 * (1.0 + 4.0 / smallest) if steered else 1.0
-    return noise * (4.0 if 0.0 in np.atleast_1d(contrast(args)) else 1.0)
+    steers = args["planes"] if args.get("coupled", 0) else [plane]
+    contrasts = [of_plane(contrast(args), p) for p in steers]
+    noise *= 4.0 * (1.0 + 4.0 / min((k for k in contrasts if k > 0.0), default=np.inf)) if steered else 1.0
+    return noise * (4.0 if 0.0 in contrasts else 1.0)
 
 
 def diffuse3d_clip(x: Real, samples: Samples, plane: int, starts: Collection[int], args: Args) -> tuple[Real, float]:

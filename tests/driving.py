@@ -16,13 +16,13 @@ from own import Compile, Own
 from support import Video
 
 
-def compile_host(folder: Path, *flags: str, compiler: str = "gcc", library: Path | None = None) -> Path:
+def compile_host(folder: Path, *flags: str, compiler: str = "", library: Path | None = None) -> Path:
     """The host, compiled.
 
     Args:
         folder: Where to put it.
         flags: Further flags.
-        compiler: The compiler.
+        compiler: The compiler, if not that of `compile_c`.
         library: VapourSynth's library, the installed one if not given.
 
     Returns:

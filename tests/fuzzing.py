@@ -672,7 +672,8 @@ def is_delicate(case: Case, before: Shown, after: Shown) -> bool:
         excess = np.min([video.samples(p).excess(actual, choice) for choice in choices], axis=0)
         moved = np.max([np.abs(reference(frames, p, guide)[0] - accepted) for frames, guide in inputs], axis=0)
         moved = moved if moved.ndim == 3 else moved.max(axis=0)
-        if np.any(excess.max(axis=(1, 2)) > noise + 16.0 * moved.max(axis=(1, 2))):
+        room = noise + 16.0 * moved.max(axis=(1, 2))
+        if not (np.all(np.isfinite(room)) and np.all(excess.max(axis=(1, 2)) <= room)):
             return False
     return True
 

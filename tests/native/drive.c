@@ -18,7 +18,8 @@
      -u     leave the plugin loaded at the end, for tools that name the functions of a leak
 
    The exit status is 0 if no case failed for another reason than its arguments, no frame is left (else those that are
-   are listed, with the filter that made each) and VapourSynth had nothing to complain about. The pictures come from integers alone: the checksums are the same on every machine. */
+   are listed, with the filter that made each) and VapourSynth had nothing to complain about. The pictures come from
+   integers alone: the checksums are the same on every machine. */
 
 #define _GNU_SOURCE
 #include <malloc.h>
@@ -680,7 +681,8 @@ static VSPlugin *load(const char *file) {
 
 int main(int argc, char **argv) {
     static const char usage[] =
-        "usage: drive [-t THREADS] [-a IN_FLIGHT] [-o forward|backward|random] [-j JOBS] [-k] [-m] [-l N] [-u] PLUGIN < CASES\n";
+        "usage: drive [-t THREADS] [-a IN_FLIGHT] [-o forward|backward|random] [-j JOBS] [-k] [-m] [-l N] [-u] PLUGIN "
+        "< CASES\n";
     Job form = {.in_flight = 6, .limit = 1e300};
     int threads = 2, jobs = 1, option, flags = ccfDisableAutoLoading | LISTS_FRAMES;
     while ((option = getopt(argc, argv, "t:a:o:j:kml:u")) != -1) {
