@@ -260,11 +260,11 @@ def assert_stored(stored: NDArray[Any], accepted: Real, samples: Samples, noise:
 
 def assert_freed(core: Any, before: int) -> None:
     """The core holds as many bytes of frames as before, once its threads have let go of what they worked on."""
-    for _ in range(1000):
-        if core.used_cache_size == before:
+    for _ in range(6000):
+        if core.used_cache_size <= before:
             break
         time.sleep(0.01)
-    assert core.used_cache_size == before
+    assert core.used_cache_size <= before
 
 
 def uncached(clip: Any) -> Any:
