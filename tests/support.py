@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -265,6 +266,25 @@ def assert_freed(core: Any, before: int) -> None:
             break
         time.sleep(0.01)
     assert core.used_cache_size <= before
+
+
+def assert_all_freed[T](core: Any, use: Callable[[], T]) -> T:
+    """What is used within a function is gone after it.
+
+    Args:
+        core: The core.
+        use: The function.
+
+    Returns:
+        What it returns.
+    """
+    gc.collect()
+    core.clear_cache()
+    before = core.used_cache_size
+    result = use()
+    gc.collect()
+    assert_freed(core, before)
+    return result
 
 
 def uncached(clip: Any) -> Any:

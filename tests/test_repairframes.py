@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import re
 from collections.abc import Sequence
 from functools import cache
@@ -22,7 +21,7 @@ from support import (
     SIZES,
     Frames,
     Video,
-    assert_freed,
+    assert_all_freed,
     assert_same,
     assert_stored,
     blank,
@@ -427,12 +426,7 @@ def test_upstream_errors_and_freed_frames(core: Any, rng: np.random.Generator) -
                 failed.append(n)
         return failed
 
-    gc.collect()
-    core.clear_cache()
-    before = core.used_cache_size
-    failed = use()
-    gc.collect()
-    assert_freed(core, before)
+    failed = assert_all_freed(core, use)
     assert failed == list(range(bad - 15, bad + 16))
 
 

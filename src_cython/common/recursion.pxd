@@ -175,12 +175,6 @@ cdef inline Cursor *cursor_for(Recursion *r, int n, bint starts, int last, bint 
     return best
 
 
-cdef inline int next_awaited(const Recursion *r, int n, int last) noexcept nogil:
-    """What n asks for while it waits, after frame `last`: the next on its way."""
-    cdef int start = chain_start(r, n)
-    return last + 1 if start <= last and last + 1 < n else start
-
-
 cdef inline void advance(const Recursion *r, Cursor *c, bint starts) noexcept nogil:
     """Moves to the next frame: says which chains take it in, and which of them begin with it.
 

@@ -25,8 +25,8 @@ from common.frames cimport (
 from common.nodes cimport add_node
 from common.pixels cimport PLANES, Pixels
 from common.recursion cimport (
-    BATCH, Cursor, Recursion, advance, batch_size, collect, cursor_for, deposit, finish, free_recursion, is_wanted,
-    next_awaited, want)
+    BATCH, Cursor, Recursion, advance, batch_size, chain_start, collect, cursor_for, deposit, finish, free_recursion,
+    is_wanted, want)
 from common.registry cimport Registry, add_filter
 from kernels.decay cimport (
     FADE, MEAN, MIN, Memory, Mode, Target, decay_plane, describe_memory, fade_plane, fade_weight, forgets,
@@ -150,7 +150,7 @@ cdef const VSFrame *get_frame(
                 api.releaseFrameEarly(d.clip, m, context)
     want(r, n)
     if waits:
-        asked = next_awaited(r, n, asked - 1)
+        asked = max(asked, chain_start(r, n))   # the next on its way
         count = 1
     else:
         c.target = max(c.target, n)
