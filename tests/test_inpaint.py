@@ -22,10 +22,12 @@ from support import (
     fingerprint,
     gray,
     make_clip,
+    planes_of,
     random_frames,
     read,
     read_frame,
     read_gray,
+    uncached,
 )
 from test_poissonblend import (
     HARMONIC,
@@ -473,6 +475,27 @@ def test_mask_of_each_frame(core: Any, rng: np.random.Generator, mode: str) -> N
     found = read(core.vdiff.Inpaint(clip, masks_clip(masks), mode=mode))
     for n, mask in enumerate(masks):
         assert_same([found[n]], read(core.vdiff.Inpaint(clip[n], mask_clip(mask), mode=mode)))
+
+
+@pytest.mark.parametrize(("mode", "temporal"), [("harmonic", 0), ("eed", 0), ("biharmonic", 1)])
+def test_masks_that_come_back(threads: Any, rng: np.random.Generator, mode: str, temporal: int) -> None:
+    """What was found in one is kept for the next only if that is the same: held or made anew, in whatever order."""
+    threads.num_threads = 3
+    video = Video("YUV422P8", 48, 40)
+    none, first, second = np.zeros((40, 48), bool), holes(40, 48), box(8, 30, 10, 20)[:40, :48]
+    clip, one = make_clip(video, random_frames(rng, video, 1)) * 12, masks_clip([first, second, none, first & second])
+    masks = one[0] * 3 + one[1] * 2 + one[0] + one + one[3] * 2
+    anew = uncached(masks.std.Expr("x 0 > 255 0 ?"))
+    fill = partial(threads.vdiff.Inpaint, clip, mode=mode, temporal=temporal)
+    wanted = [fingerprint(read_frame(uncached(fill(mask=masks)), n)) for n in range(12)]
+    for mask in (masks, anew):
+        out, other = uncached(fill(mask=mask)), uncached(fill(mask=mask))
+        order = rng.permutation(24) % 12
+        futures = [(n, (out, other)[i % 2].get_frame_async(n)) for i, n in enumerate(order.tolist())]
+        del out, other
+        for n, future in futures:
+            with future.result() as frame:
+                assert fingerprint(planes_of(frame)) == wanted[n], f"frame {n}"
 
 
 # Errors

@@ -1,9 +1,9 @@
 """Memory of a size that only a frame tells: blocks that grow and are handed on from frame to frame without a lock."""
 
 from libc.stddef cimport size_t
+from libc.string cimport memcpy
 
-from common.c cimport exchange
-from common.scratch cimport CELLS, aligned_memory, free_aligned
+from common.scratch cimport CELLS, aligned_memory, free_aligned, give_to, take_from
 
 
 cdef enum:
@@ -16,13 +16,7 @@ cdef struct Arena:
 
 cdef inline void *take_block(Arena *a) noexcept nogil:
     """A block of any size; NULL: there is none yet."""
-    cdef void *block
-    cdef int i
-    for i in range(CELLS):
-        block = exchange(&a.cells[i], NULL)
-        if block != NULL:
-            return block
-    return NULL
+    return take_from(a.cells)
 
 
 cdef inline void *reserve(void **block, size_t size) noexcept nogil:
@@ -36,15 +30,31 @@ cdef inline void *reserve(void **block, size_t size) noexcept nogil:
     return <char *>block[0] + HEADER
 
 
-cdef inline void give_block(Arena *a, void *block) noexcept nogil:
-    cdef int i
-    if block == NULL:
-        return
-    for i in range(CELLS):
-        block = exchange(&a.cells[i], block)
-        if block == NULL:
-            return
+cdef inline void *extend(void **block, size_t used, size_t size) noexcept nogil:
+    """As `reserve`, but of what there was, so much stays; it grows by half or more. NULL: out of memory, all stays."""
+    cdef void *old = block[0]
+    cdef void *memory
+    if old != NULL:
+        if (<size_t *>old)[0] >= size:
+            return <char *>old + HEADER
+        size = max(size, (<size_t *>old)[0] // 2 * 3)
+        block[0] = NULL
+    memory = reserve(block, size)
+    if memory == NULL:
+        block[0] = old
+        return NULL
+    if old != NULL:
+        memcpy(memory, <char *>old + HEADER, used)
+        free_aligned(old)
+    return memory
+
+
+cdef inline void free_block(void *block) noexcept nogil:
     free_aligned(block)
+
+
+cdef inline void give_block(Arena *a, void *block) noexcept nogil:
+    free_aligned(give_to(a.cells, block))
 
 
 cdef inline void free_arena(Arena *a) noexcept nogil:

@@ -28,6 +28,29 @@ cdef enum:
     CELLS = 32       # frames in flight beyond this many allocate and free their own
 
 
+# Cells that hold what nobody uses at the moment
+
+cdef inline void *take_from(void **cells) noexcept nogil:
+    """NULL if there is nothing."""
+    cdef void *held
+    cdef int i
+    for i in range(CELLS):
+        held = exchange(&cells[i], NULL)
+        if held != NULL:
+            return held
+    return NULL
+
+
+cdef inline void *give_to(void **cells, void *held) noexcept nogil:
+    """What finds no place, or NULL."""
+    cdef int i
+    for i in range(CELLS):
+        if held == NULL:
+            break
+        held = exchange(&cells[i], held)
+    return held
+
+
 cdef struct Scratch:
     size_t size
     void *cells[CELLS]
@@ -40,24 +63,12 @@ cdef inline void *aligned_memory(size_t size) noexcept nogil:
 
 cdef inline void *take_scratch(Scratch *s) noexcept nogil:
     """A buffer of unknown content, NULL if memory is out."""
-    cdef void *memory
-    cdef int i
-    for i in range(CELLS):
-        memory = exchange(&s.cells[i], NULL)
-        if memory != NULL:
-            return memory
-    return aligned_memory(s.size)
+    cdef void *memory = take_from(s.cells)
+    return memory if memory != NULL else aligned_memory(s.size)
 
 
 cdef inline void give_scratch(Scratch *s, void *memory) noexcept nogil:
-    cdef int i
-    if memory == NULL:
-        return
-    for i in range(CELLS):
-        memory = exchange(&s.cells[i], memory)
-        if memory == NULL:
-            return
-    free_aligned(memory)
+    free_aligned(give_to(s.cells, memory))
 
 
 cdef inline void free_scratch(Scratch *s) noexcept nogil:

@@ -8,6 +8,7 @@ from libc.stdint cimport uint8_t
 from libc.stddef cimport size_t
 from libc.stdio cimport snprintf
 from libc.stdlib cimport calloc, free
+from libc.string cimport memcpy
 
 from api.vapoursynth cimport (
     VSAPI, VSCore, VSFilterDependency, VSFrame, VSFrameContext, VSMap, VSNode, VSVideoInfo, arAllFramesReady,
@@ -15,21 +16,21 @@ from api.vapoursynth cimport (
 from common.arena cimport Arena, free_arena, give_block, reserve, take_block
 from common.args cimport MESSAGE, Args, choice, clip_arg, fail, integer, number, read_args, select_planes
 from common.frames cimport clamp_to_clip, clamp_to_scene, request_between, view_plane
-from common.mask cimport mask_arg
+from common.mask cimport Holes, KeptMask, KeptMasks, free_masks, give_mask, holes_of, mask_arg, take_mask
 from common.pixels cimport PLANES, Pixels, View
 from common.registry cimport Registry, add_filter
 from kernels.eed_fill cimport describe_eed_fill, eed_margin
 from kernels.heat cimport Heat, describe_heat, free_heat
-from kernels.inpaint cimport BIHARMONIC, EED, HARMONIC, MODES, Inpainting, Mode, inpaint_plane
+from kernels.inpaint cimport (
+    BIHARMONIC, EED, HARMONIC, MODES, Inpainting, Mode, fill_from_around, fill_from_others, reach)
 from kernels.poisson cimport NO_BORDER, NO_MEMORY, Outcome
-from kernels.regions cimport mask_bytes, read_mask
+from kernels.regions cimport line_bytes, read_mask
 from kernels.still cimport Neighbour
 
 
 cdef enum:
     MOST = 10              # frames each way
     AROUND = 2 * MOST
-    BLOCKS = 3             # masks, lists of regions, solvers: a block that took turns would grow to the largest
 
 
 cdef struct Inpaint:
@@ -43,7 +44,10 @@ cdef struct Inpaint:
     int temporal
     Heat sigma
     Inpainting inpainting
-    Arena arena[BLOCKS]
+    KeptMasks masks
+    # Of blocks, each for one purpose: one that took turns would grow to the largest.
+    Arena solvers
+    Arena bytes
 
 
 cdef struct Frames:        # around frame n, the nearest ones first
@@ -51,6 +55,13 @@ cdef struct Frames:        # around frame n, the nearest ones first
     int away[AROUND]       # m - n
     const VSFrame *clip[AROUND]
     const VSFrame *mask[AROUND]
+
+
+cdef struct Work:          # what a frame in flight has to itself
+    KeptMask *mask
+    void *solver
+    void *bytes            # masks, its own and those of the frames around, in a plane
+    int shift              # of that plane
 
 
 cdef Frames frames_around(
@@ -90,32 +101,58 @@ cdef const char *uncovered(const Inpaint *d) noexcept nogil:
     return b"the mask covers the whole of it, here and in all frames of the scene within 10: leave some pixels out."
 
 
+cdef uint8_t *masks_of_plane(
+        const Inpaint *d, Work *work, const Holes *own, const Frames *f, const View *src, int shift_x, int shift_y,
+        const VSAPI *api) noexcept nogil:
+    """Its own, to be overwritten, and those around; planes that are subsampled alike share these. NULL: no memory."""
+    cdef View m = view_plane(f.mask[0], 0, &d.mask_pixels, api)
+    cdef size_t size = <size_t>src.width * src.height
+    cdef uint8_t *masks = <uint8_t *>reserve(&work.bytes, (f.count + 1) * size + line_bytes(&m, shift_x))
+    cdef int i
+    if masks == NULL:
+        return NULL
+    memcpy(masks, own.bytes, size)
+    if work.shift != shift_x + shift_y:
+        for i in range(f.count):
+            m = view_plane(f.mask[i], 0, &d.mask_pixels, api)
+            read_mask(masks + (i + 1) * size, &m, shift_x, shift_y, masks + (f.count + 1) * size)
+    work.shift = shift_x + shift_y
+    return masks
+
+
 cdef const char *inpaint(
-        Inpaint *d, VSFrame *dst, const VSFrame *src, const VSFrame *mask, const Frames *f, int p, void **blocks,
+        Inpaint *d, VSFrame *dst, const VSFrame *src, const Frames *f, int p, Work *work,
         const VSAPI *api) noexcept nogil:
     """One plane; what went wrong, or NULL."""
-    cdef View s = view_plane(src, p, &d.pixels, api)
-    cdef View m = view_plane(mask, 0, &d.mask_pixels, api)
+    cdef const Inpainting *how = &d.inpainting
+    cdef const Holes *holes = holes_of(
+        work.mask, d.vi, p, &d.mask_pixels, reach(how, f.count > 0), f.count > 0 or how.mode == EED, api)
     cdef int shift_x = d.vi.format.subSamplingW if p > 0 else 0
     cdef int shift_y = d.vi.format.subSamplingH if p > 0 else 0
-    cdef size_t size = mask_bytes(&m, shift_x, shift_y)
-    cdef uint8_t *covered = <uint8_t *>reserve(&blocks[0], (f.count + 1) * size)
+    cdef View s = view_plane(src, p, &d.pixels, api)
+    cdef size_t size = <size_t>s.width * s.height
+    cdef uint8_t *masks
     cdef Neighbour neighbours[AROUND]
     cdef Outcome outcome
     cdef int i
-    if covered == NULL:
+    if holes == NULL:
         return b"out of memory."
-    if not read_mask(covered, &m, shift_x, shift_y):
+    if holes.regions.count == 0:
         return NULL            # asking for a plane to write would copy it
-    for i in range(f.count):
-        m = view_plane(f.mask[i], 0, &d.mask_pixels, api)
-        read_mask(covered + (i + 1) * size, &m, shift_x, shift_y)
-        neighbours[i].view = view_plane(f.clip[i], p, &d.pixels, api)
-        neighbours[i].covered = covered + (i + 1) * size
-        neighbours[i].frames = f.away[i]
-    outcome = inpaint_plane(
-        api.getWritePtr(dst, p), api.getStride(dst, p), &s, covered, neighbours, f.count, &d.inpainting, &blocks[1],
-        &blocks[2])
+    if f.count == 0:
+        outcome = fill_from_around(
+            api.getWritePtr(dst, p), api.getStride(dst, p), &s, holes.bytes, &holes.regions, how, &work.solver)
+    else:
+        masks = masks_of_plane(d, work, holes, f, &s, shift_x, shift_y, api)
+        if masks == NULL:
+            return b"out of memory."
+        for i in range(f.count):
+            neighbours[i].view = view_plane(f.clip[i], p, &d.pixels, api)
+            neighbours[i].covered = masks + (i + 1) * size
+            neighbours[i].frames = f.away[i]
+        outcome = fill_from_others(
+            api.getWritePtr(dst, p), api.getStride(dst, p), &s, masks, &holes.regions, neighbours, f.count, how,
+            &work.mask.rest, &work.solver)
     if outcome == NO_MEMORY:
         return b"out of memory."
     if outcome == NO_BORDER:
@@ -128,10 +165,9 @@ cdef const VSFrame *get_frame(
         VSFrameContext *context, VSCore *core, const VSAPI *api) noexcept nogil:
     cdef Inpaint *d = <Inpaint *>instance
     cdef const VSFrame *src
-    cdef const VSFrame *mask
     cdef const char *problem = NULL
     cdef char text[MESSAGE]
-    cdef void *blocks[BLOCKS]
+    cdef Work work
     cdef Frames around
     cdef VSFrame *dst
     cdef int failed = 0
@@ -147,38 +183,39 @@ cdef const VSFrame *get_frame(
         return NULL
 
     src = api.getFrameFilter(n, d.clip, context)
-    mask = api.getFrameFilter(clamp_to_clip(n, 0, d.mask_vi), d.mask, context)
+    work.mask = take_mask(&d.masks, api.getFrameFilter(clamp_to_clip(n, 0, d.mask_vi), d.mask, context), api)
+    work.solver = take_block(&d.solvers)
+    work.bytes = take_block(&d.bytes)
+    work.shift = -1
     around = frames_around(d, n, context, api)
     dst = api.copyFrame(src, core)
-    for p in range(BLOCKS):
-        blocks[p] = take_block(&d.arena[p])
-    if dst == NULL:
+    if work.mask == NULL or dst == NULL:
         problem = b"out of memory."
     for p in range(d.vi.format.numPlanes):
         if problem == NULL and d.process[p]:
             failed = p
-            problem = inpaint(d, dst, src, mask, &around, p, blocks, api)
+            problem = inpaint(d, dst, src, &around, p, &work, api)
     if problem != NULL:
         snprintf(text, MESSAGE, b"Inpaint: frame %d, plane %d: %s", n, failed, problem)
         api.setFilterError(text, context)
         api.freeFrame(dst)
         dst = NULL
-    for p in range(BLOCKS):
-        give_block(&d.arena[p], blocks[p])
+    give_mask(&d.masks, work.mask, api)
+    give_block(&d.solvers, work.solver)
+    give_block(&d.bytes, work.bytes)
     free_frames(&around, api)
     api.freeFrame(src)
-    api.freeFrame(mask)
     return dst
 
 
 cdef void free_instance(void *instance, VSCore *core, const VSAPI *api) noexcept nogil:
     cdef Inpaint *d = <Inpaint *>instance
-    cdef int p
+    free_masks(&d.masks, api)
+    free_arena(&d.solvers)
+    free_arena(&d.bytes)
+    free_heat(&d.sigma)
     api.freeNode(d.clip)
     api.freeNode(d.mask)
-    free_heat(&d.sigma)
-    for p in range(BLOCKS):
-        free_arena(&d.arena[p])
     free(d)
 
 

@@ -6,25 +6,19 @@ v is the gradient of `overlay`; with `mixed`, at each pair of pixels the stronge
 (Perez, Gangnet, Blake, SIGGRAPH 2003).
 """
 
-from libc.stdint cimport uint8_t
 from libc.stdio cimport snprintf
 from libc.stdlib cimport calloc, free
 
 from api.vapoursynth cimport (
     VSAPI, VSCore, VSFilterDependency, VSFrame, VSFrameContext, VSMap, VSNode, VSVideoInfo, arAllFramesReady,
     arInitial, fmParallel, rpGeneral, rpStrictSpatial)
-from common.arena cimport Arena, free_arena, give_block, reserve, take_block
+from common.arena cimport Arena, free_arena, give_block, take_block
 from common.args cimport MESSAGE, Args, clip_arg, fail, integer, read_args, same_format, select_planes
 from common.frames cimport clamp_to_clip, view_plane
-from common.mask cimport mask_arg
+from common.mask cimport Holes, KeptMask, KeptMasks, free_masks, give_mask, holes_of, mask_arg, take_mask
 from common.pixels cimport PLANES, Pixels, View
 from common.registry cimport Registry, add_filter
 from kernels.poisson cimport NO_BORDER, NO_MEMORY, Outcome, blend_regions
-from kernels.regions cimport Regions, find_regions, mask_bytes, read_mask
-
-
-cdef enum:
-    BLOCKS = 3
 
 
 cdef struct PoissonBlend:
@@ -40,28 +34,24 @@ cdef struct PoissonBlend:
     bint process[PLANES]
     bint mixed
     float tolerance
-    Arena arena[BLOCKS]    # of masks, of lists, of grids: a block that took turns would grow to the largest
+    KeptMasks masks
+    Arena grids
 
 
 cdef const char *blend(
-        PoissonBlend *d, VSFrame *dst, const VSFrame *src, const VSFrame *overlay, const View *mask, int p,
-        void **blocks, const VSAPI *api) noexcept nogil:
+        PoissonBlend *d, VSFrame *dst, const VSFrame *src, const VSFrame *overlay, KeptMask *mask, int p,
+        void **grids, const VSAPI *api) noexcept nogil:
     """One plane; what went wrong, or NULL."""
+    cdef const Holes *holes = holes_of(mask, d.vi, p, &d.mask_pixels, 0, False, api)
     cdef View s = view_plane(src, p, &d.pixels, api)
     cdef View o = view_plane(overlay, p, &d.pixels, api)
-    cdef int shift_x = d.vi.format.subSamplingW if p > 0 else 0
-    cdef int shift_y = d.vi.format.subSamplingH if p > 0 else 0
-    cdef uint8_t *covered = <uint8_t *>reserve(&blocks[0], mask_bytes(mask, shift_x, shift_y))
-    cdef Regions regions
     cdef Outcome outcome
-    if covered == NULL:
+    if holes == NULL:
         return b"out of memory."
-    if not read_mask(covered, mask, shift_x, shift_y):
+    if holes.regions.count == 0:
         return NULL            # asking for a plane to write would copy it
-    if not find_regions(&regions, covered, s.width, s.height, 0, &blocks[1]):
-        return b"out of memory."
     outcome = blend_regions(
-        api.getWritePtr(dst, p), api.getStride(dst, p), &s, &o, d.mixed, &regions, d.tolerance, &blocks[2])
+        api.getWritePtr(dst, p), api.getStride(dst, p), &s, &o, d.mixed, &holes.regions, d.tolerance, grids)
     if outcome == NO_BORDER:
         return b"the mask covers the whole of it: there is no border to join."
     if outcome == NO_MEMORY:
@@ -75,12 +65,11 @@ cdef const VSFrame *get_frame(
     cdef PoissonBlend *d = <PoissonBlend *>instance
     cdef const VSFrame *src
     cdef const VSFrame *overlay
-    cdef const VSFrame *mask
+    cdef KeptMask *mask
     cdef const char *problem = NULL
     cdef char text[MESSAGE]
-    cdef void *blocks[BLOCKS]
+    cdef void *grids
     cdef VSFrame *dst
-    cdef View covered
     cdef int failed = 0
     cdef int p
     if reason == arInitial:
@@ -93,38 +82,34 @@ cdef const VSFrame *get_frame(
 
     src = api.getFrameFilter(n, d.clip, context)
     overlay = api.getFrameFilter(clamp_to_clip(n, 0, d.overlay_vi), d.overlay, context)
-    mask = api.getFrameFilter(clamp_to_clip(n, 0, d.mask_vi), d.mask, context)
-    covered = view_plane(mask, 0, &d.mask_pixels, api)
+    mask = take_mask(&d.masks, api.getFrameFilter(clamp_to_clip(n, 0, d.mask_vi), d.mask, context), api)
+    grids = take_block(&d.grids)
     dst = api.copyFrame(src, core)
-    for p in range(BLOCKS):
-        blocks[p] = take_block(&d.arena[p])
-    if dst == NULL:
+    if mask == NULL or dst == NULL:
         problem = b"out of memory."
     for p in range(d.vi.format.numPlanes):
         if problem == NULL and d.process[p]:
             failed = p
-            problem = blend(d, dst, src, overlay, &covered, p, blocks, api)
+            problem = blend(d, dst, src, overlay, mask, p, &grids, api)
     if problem != NULL:
         snprintf(text, MESSAGE, b"PoissonBlend: frame %d, plane %d: %s", n, failed, problem)
         api.setFilterError(text, context)
         api.freeFrame(dst)
         dst = NULL
-    for p in range(BLOCKS):
-        give_block(&d.arena[p], blocks[p])
+    give_block(&d.grids, grids)
+    give_mask(&d.masks, mask, api)
     api.freeFrame(src)
     api.freeFrame(overlay)
-    api.freeFrame(mask)
     return dst
 
 
 cdef void free_instance(void *instance, VSCore *core, const VSAPI *api) noexcept nogil:
     cdef PoissonBlend *d = <PoissonBlend *>instance
-    cdef int p
+    free_masks(&d.masks, api)
+    free_arena(&d.grids)
     api.freeNode(d.clip)
     api.freeNode(d.overlay)
     api.freeNode(d.mask)
-    for p in range(BLOCKS):
-        free_arena(&d.arena[p])
     free(d)
 
 

@@ -11,13 +11,13 @@ from libc.stddef cimport ptrdiff_t
 from libc.stdint cimport uint8_t
 
 from common.arena cimport reserve
-from common.pixels cimport View, sample_bytes, store_row
+from common.pixels cimport Pixels, View, describe_pixels, sample_bytes, store_row
 from kernels.biharmonic cimport RING, biharmonic_floats, solve_biharmonic
 from kernels.diffuse cimport row_floats
 from kernels.eed_fill cimport eed_fill, eed_fill_floats
 from kernels.poisson cimport (
     NO_BORDER, NO_MEMORY, SOLVED, Outcome, blend_regions, box_floats, is_whole, load_box, store_runs, take_box)
-from kernels.regions cimport Box, Region, Regions, Run, box_around, find_regions
+from kernels.regions cimport Box, Lists, Region, Regions, Run, box_around, find_regions
 from kernels.still cimport TOGETHER, Neighbour, fill_still
 from kernels.tensor cimport TensorDiffusion
 
@@ -37,9 +37,9 @@ cdef struct Inpainting:
     int margin             # of what counts around a hole for EED
 
 
-cdef inline int reach(const Inpainting *d) noexcept nogil:
-    """Masked pixels this far apart depend on each other."""
-    return 0 if d.mode == HARMONIC else RING if d.mode == BIHARMONIC else d.margin
+cdef inline int reach(const Inpainting *d, bint others) noexcept nogil:
+    """Masked pixels this far apart depend on each other, or, first, on the same pixels of other frames."""
+    return TOGETHER if others else 0 if d.mode == HARMONIC else RING if d.mode == BIHARMONIC else d.margin
 
 
 cdef inline Outcome fill_biharmonic(
@@ -75,17 +75,14 @@ cdef inline Outcome fill_eed(
 
 
 cdef inline Outcome fill_from_around(
-        void *dst, ptrdiff_t stride, const View *src, const uint8_t *covered, const Inpainting *d, void **lists,
-        void **block) noexcept nogil:
+        void *dst, ptrdiff_t stride, const View *src, const uint8_t *covered, const Regions *regions,
+        const Inpainting *d, void **block) noexcept nogil:
     """Fills in the masked pixels; src may be dst."""
     cdef const Region *r
-    cdef Regions regions
     cdef Outcome outcome
     cdef int i
-    if not find_regions(&regions, covered, src.width, src.height, reach(d), lists):
-        return NO_MEMORY
     if d.mode == HARMONIC:
-        return blend_regions(dst, stride, src, NULL, False, &regions, d.tolerance, block)
+        return blend_regions(dst, stride, src, NULL, False, regions, d.tolerance, block)
     for i in range(regions.count):
         r = &regions.region[i]
         if is_whole(r, src):
@@ -99,23 +96,26 @@ cdef inline Outcome fill_from_around(
     return SOLVED
 
 
-cdef inline Outcome inpaint_plane(
-        void *dst, ptrdiff_t stride, const View *src, uint8_t *covered, const Neighbour *neighbours, int count,
-        const Inpainting *d, void **lists, void **block) noexcept nogil:
-    """Fills in the masked pixels of a plane, first from its neighbours, if there are any; the nearest ones come first.
+cdef inline Outcome fill_from_others(
+        void *dst, ptrdiff_t stride, const View *src, uint8_t *covered, const Regions *regions,
+        const Neighbour *neighbours, int count, const Inpainting *d, Lists *lists, void **block) noexcept nogil:
+    """Fills in the masked pixels of a plane, first from its neighbours, of which the nearest ones come first.
 
-    dst is a copy of src. The mask is overwritten.
+    dst is a copy of src. The mask is overwritten by what they leave of it.
     """
     cdef View rest = src[0]
-    cdef Regions regions
-    cdef Outcome outcome
-    if count > 0:
-        if not find_regions(&regions, covered, src.width, src.height, TOGETHER, lists):
-            return NO_MEMORY
-        outcome = fill_still(
-            dst, stride, src, covered, neighbours, count, &regions, d.threshold, d.tolerance, block)
-        if outcome != SOLVED or (d.mode == HARMONIC and not is_whole(&regions.region[0], src)):
-            return outcome     # those that are not believed are solved for with the others
-        rest.data = dst
-        rest.stride = stride
-    return fill_from_around(dst, stride, &rest, covered, d, lists, block)
+    cdef View left = src[0]
+    cdef Pixels bytes = describe_pixels(False, 8)
+    cdef Regions regions_left
+    cdef Outcome outcome = fill_still(
+        dst, stride, src, covered, neighbours, count, regions, d.threshold, d.tolerance, block)
+    if outcome != SOLVED or (d.mode == HARMONIC and not is_whole(&regions.region[0], src)):
+        return outcome         # those that are not believed are solved for with the others
+    rest.data = dst
+    rest.stride = stride
+    left.data = covered
+    left.stride = src.width
+    left.pixels = &bytes
+    if not find_regions(&regions_left, NULL, &left, 0, 0, reach(d, False), lists):
+        return NO_MEMORY
+    return fill_from_around(dst, stride, &rest, covered, &regions_left, d, block)

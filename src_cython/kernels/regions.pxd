@@ -1,15 +1,15 @@
 """The connected regions of a mask, one by one: each as its runs, the masked stretches of rows.
 
-Pixels are connected to their four neighbours or, if asked for, to all within some reach along both axes. A run is found
-once and joined with those before and above it that it is connected to (union-find); so time and memory grow with the
-runs, not with the plane.
+Pixels are connected to their four neighbours or, if asked for, to all within some reach along both axes. A mask is read
+once, row by row; a run is joined with those before and above it that it is connected to (union-find). So beside that
+reading, time and memory grow with the runs, not with the plane.
 """
 
-from libc.stddef cimport size_t
+from libc.stddef cimport ptrdiff_t, size_t
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
-from libc.string cimport memchr, memcpy, memset
+from libc.string cimport memcpy, memset
 
-from common.arena cimport reserve
+from common.arena cimport extend, free_block, reserve
 from common.pixels cimport BYTE, HALF, SINGLE, View, crow8, crow16, row8, sample_bytes
 
 
@@ -53,22 +53,6 @@ cdef inline Box box_around(const Region *r, int margin, int width, int height) n
     return b
 
 
-cdef inline int count_starts(crow8 mask, crow8 before, int n) noexcept nogil:
-    cdef int count = 0
-    cdef int x
-    for x in range(n):  # hot
-        count += mask[x] & (before[x] ^ 1)
-    return count
-
-
-cdef inline int count_runs(const uint8_t *mask, int width, int height) noexcept nogil:
-    cdef int count = 0
-    for _ in range(height):
-        count += mask[0] + count_starts(mask + 1, mask, width - 1)
-        mask += width
-    return count
-
-
 cdef inline uint64_t eight_bytes(const uint8_t *mask) noexcept nogil:
     cdef uint64_t bytes
     memcpy(&bytes, mask, 8)
@@ -94,11 +78,100 @@ cdef inline bint is_blank(const void *row, size_t bytes) noexcept nogil:
     return found == 0
 
 
-cdef inline int skip_zeros(const uint8_t *mask, int x, int width) noexcept nogil:
-    """The next masked pixel from x on, or width."""
-    while x + 8 <= width and eight_bytes(mask + x) == 0:
+# A mask as bytes
+
+cdef inline void or_bytes(row8 out, crow8 src, int n) noexcept nogil:
+    cdef int x
+    for x in range(n):  # hot
+        out[x] |= src[x] != 0
+
+
+cdef inline void or_words(row8 out, crow16 src, int n, uint16_t bits) noexcept nogil:
+    cdef int x
+    for x in range(n):  # hot
+        out[x] |= (src[x] & bits) != 0
+
+
+cdef inline void or_singles(row8 out, crow32 src, int n) noexcept nogil:
+    cdef int x
+    for x in range(n):  # hot
+        out[x] |= (src[x] & 0x7FFFFFFFu) != 0
+
+
+cdef inline void or_row(uint8_t *out, const void *src, const View *v) noexcept nogil:
+    """1 where a sample is not 0 (-0 is, NaN is not)."""
+    if v.pixels.sample == BYTE:
+        or_bytes(out, <const uint8_t *>src, v.width)
+    elif v.pixels.sample == SINGLE:
+        or_singles(out, <const uint32_t *>src, v.width)
+    else:
+        # Of halves, the sign does not count; words have no other bits.
+        or_words(out, <const uint16_t *>src, v.width, 0x7FFF if v.pixels.sample == HALF else 0xFFFF)
+
+
+cdef inline void join_pairs(row8 out, crow8 line, int n) noexcept nogil:
+    cdef int x
+    for x in range(n):  # hot
+        out[x] = line[2 * x] | line[2 * x + 1]
+
+
+cdef inline void join_columns(uint8_t *out, const uint8_t *line, int n, int shift) noexcept nogil:
+    """Each pixel of a subsampled row is 1 if any of those that it covers is."""
+    cdef int x, i
+    if shift == 0:
+        memcpy(out, line, n)
+    elif shift == 1:
+        join_pairs(out, line, n)
+    else:
+        for x in range(n):
+            for i in range(1 << shift):
+                out[x] |= line[(x << shift) + i]
+
+
+cdef inline size_t line_bytes(const View *v, int shift_x) noexcept nogil:
+    """The memory that mask_row needs: a row of luma, and one that it writes, of whole cache lines each."""
+    return (<size_t>v.width + 63) // 64 * 64 + ((v.width >> shift_x) + 63) // 64 * 64
+
+
+cdef inline bint mask_row(
+        uint8_t *out, const View *v, int y, int shift_x, int shift_y, uint8_t *line) noexcept nogil:
+    """Row y of a mask in a plane that is subsampled by these shifts: 1 where it is not 0.
+
+    False: it is 0 everywhere, and nothing is written. line: a row of luma.
+    """
+    cdef size_t bytes = <size_t>v.width * sample_bytes(v.pixels)
+    cdef const char *row = <const char *>v.data + (<ptrdiff_t>y << shift_y) * v.stride
+    cdef bint marked = False
+    for _ in range(1 << shift_y):
+        if not is_blank(row, bytes):
+            if not marked:
+                memset(line, 0, v.width)
+            marked = True
+            or_row(line, row, v)
+        row += v.stride
+    if marked:
+        memset(out, 0, v.width >> shift_x)
+        join_columns(out, line, v.width >> shift_x, shift_x)
+    return marked
+
+
+cdef inline void read_mask(uint8_t *out, const View *v, int shift_x, int shift_y, uint8_t *line) noexcept nogil:
+    """All rows of it."""
+    cdef int y
+    for y in range(v.height >> shift_y):
+        if not mask_row(out, v, y, shift_x, shift_y, line):
+            memset(out, 0, v.width >> shift_x)
+        out += v.width >> shift_x
+
+
+# Runs, and what they belong to
+
+cdef inline int skip(const uint8_t *mask, uint8_t value, int x, int width) noexcept nogil:
+    """The next pixel from x on that has another value, or width."""
+    cdef uint64_t eight = value * <uint64_t>0x0101010101010101
+    while x + 8 <= width and eight_bytes(mask + x) == eight:
         x += 8
-    while x < width and mask[x] == 0:
+    while x < width and mask[x] == value:
         x += 1
     return x
 
@@ -154,31 +227,21 @@ cdef inline void join_rows(Run *runs, int i, int above_end, int x, int end, int 
             next_x = stretch_end(runs, x, end, reach)
 
 
-cdef inline void find_runs(
-        Run *runs, int *rows, const uint8_t *mask, int width, int height, int reach) noexcept nogil:
-    """Fills in the runs, row by row, and joins those that are connected. rows: the first run of each row, the end."""
-    cdef int n = 0
-    cdef int x, y, above
-    for y in range(height):
-        rows[y] = n
-        x = width if is_blank(mask, width) else 0
-        while True:
-            x = skip_zeros(mask, x, width)
-            if x == width:
-                break
-            runs[n].y = y
-            runs[n].first = x
-            while x < width and mask[x] != 0:
-                x += 1
-            runs[n].end = x
-            runs[n].region = n
-            if n > rows[y] and runs[n].first - runs[n - 1].end < reach:
-                join(runs, n - 1, n)
-            n += 1
-        for above in range(max(y - max(reach, 1), 0), y):
-            join_rows(runs, rows[above], rows[above + 1], rows[y], n, reach)
-        mask += width
-    rows[height] = n
+cdef inline int find_runs(Run *runs, int n, const uint8_t *mask, int width, int y, int reach) noexcept nogil:
+    """Appends the runs of row y to n others; how many there are then. Those that are connected are joined."""
+    cdef int first = n
+    cdef int x = skip(mask, 0, 0, width)
+    while x < width:
+        runs[n].y = y
+        runs[n].first = x
+        x = skip(mask, 1, x, width)
+        runs[n].end = x
+        runs[n].region = n
+        if n > first and runs[n].first - runs[n - 1].end < reach:
+            join(runs, n - 1, n)
+        n += 1
+        x = skip(mask, 0, x, width)
+    return n
 
 
 cdef inline int64_t box_area(const Region *r) noexcept nogil:
@@ -276,100 +339,60 @@ cdef struct Regions:
     const Run *runs        # of all regions, in their order
 
 
+cdef struct Lists:         # blocks of memory, to be zeroed first and freed in the end
+    void *lines            # a row of the mask, and which run is the first of each row
+    void *runs             # as they are found
+    void *regions          # and sorted: what `Regions` points into
+
+
+cdef inline void free_lists(Lists *lists) noexcept nogil:
+    free_block(lists.lines)
+    free_block(lists.runs)
+    free_block(lists.regions)
+
+
 cdef inline bint find_regions(
-        Regions *found, const uint8_t *mask, int width, int height, int reach, void **block) noexcept nogil:
-    """The regions of a mask of 0 and 1, held by a block. False: out of memory."""
-    cdef int n = count_runs(mask, width, height)
-    cdef int *number
+        Regions *found, uint8_t *bytes, const View *mask, int shift_x, int shift_y, int reach,
+        Lists *lists) noexcept nogil:
+    """The regions of a mask in a plane that is subsampled by these shifts, held by lists. False: out of memory.
+
+    bytes: the mask as read_mask would write it, or NULL.
+    """
+    cdef int width = mask.width >> shift_x
+    cdef int height = mask.height >> shift_y
+    cdef size_t line_size = line_bytes(mask, shift_x)
+    cdef uint8_t *line = <uint8_t *>reserve(&lists.lines, line_size + (<size_t>height + 1) * sizeof(int))
+    cdef int *rows = <int *>(line + line_size)
+    cdef uint8_t *out = line + (<size_t>mask.width + 63) // 64 * 64
+    cdef int n = 0
+    cdef int y, above
     cdef Run *runs
-    found.region = <Region *>reserve(
-        block, n * (sizeof(Region) + 2 * sizeof(Run) + sizeof(int)) + (<size_t>height + 1) * sizeof(int))
+    cdef int *number
+    if line == NULL:
+        return False
+    rows[0] = 0
+    for y in range(height):
+        if bytes != NULL:
+            out = bytes + y * <size_t>width
+        if mask_row(out, mask, y, shift_x, shift_y, line):
+            runs = <Run *>extend(
+                &lists.runs, n * sizeof(Run), (<size_t>n + <size_t>(width + 1) // 2) * sizeof(Run))
+            if runs == NULL:
+                return False
+            n = find_runs(runs, n, out, width, y, reach)
+            for above in range(max(y - max(reach, 1), 0), y):
+                join_rows(runs, rows[above], rows[above + 1], rows[y], n, reach)
+        elif bytes != NULL:
+            memset(out, 0, width)
+        rows[y + 1] = n
+    found.count = 0
+    if n == 0:
+        return True
+    runs = <Run *>extend(&lists.runs, 0, 0)
+    found.region = <Region *>reserve(&lists.regions, n * (sizeof(Region) + sizeof(Run) + sizeof(int)))
     if found.region == NULL:
         return False
-    runs = <Run *>(found.region + n)
-    number = <int *>(runs + 2 * n)
-    find_runs(runs, number + n, mask, width, height, reach)
-    found.count = order_runs(runs + n, runs, n, found.region, number)
-    found.runs = runs + n
+    found.runs = <Run *>(found.region + n)
+    number = <int *>(found.runs + n)
+    found.count = order_runs(<Run *>found.runs, runs, n, found.region, number)
     return True
-
-
-# A mask as bytes
-
-cdef inline void or_bytes(row8 out, crow8 src, int n) noexcept nogil:
-    cdef int x
-    for x in range(n):  # hot
-        out[x] |= src[x] != 0
-
-
-cdef inline void or_words(row8 out, crow16 src, int n, uint16_t bits) noexcept nogil:
-    cdef int x
-    for x in range(n):  # hot
-        out[x] |= (src[x] & bits) != 0
-
-
-cdef inline void or_singles(row8 out, crow32 src, int n) noexcept nogil:
-    cdef int x
-    for x in range(n):  # hot
-        out[x] |= (src[x] & 0x7FFFFFFFu) != 0
-
-
-cdef inline void or_row(uint8_t *out, const void *src, const View *v) noexcept nogil:
-    """1 where a sample is not 0 (-0 is, NaN is not)."""
-    if v.pixels.sample == BYTE:
-        or_bytes(out, <const uint8_t *>src, v.width)
-    elif v.pixels.sample == SINGLE:
-        or_singles(out, <const uint32_t *>src, v.width)
-    else:
-        # Of halves, the sign does not count; words have no other bits.
-        or_words(out, <const uint16_t *>src, v.width, 0x7FFF if v.pixels.sample == HALF else 0xFFFF)
-
-
-cdef inline void join_pairs(row8 out, crow8 line, int n) noexcept nogil:
-    cdef int x
-    for x in range(n):  # hot
-        out[x] = line[2 * x] | line[2 * x + 1]
-
-
-cdef inline void join_columns(uint8_t *out, const uint8_t *line, int n, int shift) noexcept nogil:
-    """Each pixel of a subsampled row is 1 if any of those that it covers is."""
-    cdef int x, i
-    if shift == 0:
-        memcpy(out, line, n)
-    elif shift == 1:
-        join_pairs(out, line, n)
-    else:
-        for x in range(n):
-            for i in range(1 << shift):
-                out[x] |= line[(x << shift) + i]
-
-
-cdef inline size_t mask_bytes(const View *v, int shift_x, int shift_y) noexcept nogil:
-    """The memory of a mask that is read: its pixels, and a row of luma."""
-    return <size_t>(v.width >> shift_x) * (v.height >> shift_y) + v.width
-
-
-cdef inline bint read_mask(uint8_t *mask, const View *v, int shift_x, int shift_y) noexcept nogil:
-    """1 where a mask is not 0, in a plane that is subsampled by these shifts; whether there is any."""
-    cdef size_t bytes = <size_t>v.width * sample_bytes(v.pixels)
-    cdef int n = v.width >> shift_x
-    cdef uint8_t *line = mask + <size_t>n * (v.height >> shift_y)
-    cdef const char *row = <const char *>v.data
-    cdef bint marked, any
-    cdef int y
-    any = marked = False
-    memset(line, 0, v.width)
-    for y in range(v.height):
-        if not is_blank(row, bytes):
-            or_row(line, row, v)
-            marked = True
-        row += v.stride
-        if (y + 1) % (1 << shift_y) == 0:
-            memset(mask, 0, n)
-            if marked:
-                join_columns(mask, line, n, shift_x)
-                any = any or memchr(mask, 1, n) != NULL
-                memset(line, 0, v.width)
-                marked = False
-            mask += n
-    return any
