@@ -7,25 +7,32 @@ with the tensors D of kernels.tensor: no flow across edges (Weickert, Welk, SSVM
 among them, until no cell is unknown; from each level unknown pixels of the finer one are taken, bilinearly, and
 diffuse there for CYCLES cycles. So an edge crosses a hole of any width where that is a pixel or two. The stencil has
 negative weights, which may overshoot; so what comes of a level is limited to the range of the box's known pixels.
+
+Of a row, what lies between its first and its last unknown pixel is computed, in whole vectors. Two planes take turns: a
+step's result takes the place of what the step before the last one left there, which it needs, and known pixels, the
+same in both, are never written. Row y of a step follows row y+1 of the one before, as in kernels.tensor.
 """
 
 from libc.math cimport INFINITY, ceil
 from libc.stddef cimport ptrdiff_t, size_t
 from libc.stdint cimport uint8_t
+from libc.string cimport memcpy
 
 from common.c cimport crow, maxf, minf, row
 from common.pixels cimport Pixels, View, load_part, working_pixels
-from kernels.diffuse cimport GHOST, plane_floats, row_floats
+from kernels.diffuse cimport GHOST, plane_floats, row_floats, set_ghosts
 from kernels.heat cimport Heat, heat_floats
 from kernels.regions cimport Box
-from kernels.structure cimport smooth_plane
-from kernels.tensor cimport EED, TensorDiffusion, run_cycle, set_contrast, set_time, wavefront_rows
+from kernels.structure cimport corner_gradient_row, smooth_plane
+from kernels.tensor cimport (
+    EED, TensorDiffusion, eed_gradient_row, flow, momentum, reflected_row, set_contrast, set_time, sum_row, tie_border)
 
 
 cdef enum:
     LEVELS = 32
-    CYCLES = 8             # on each level
+    CYCLES = 8             # on each level: an even number, after which the first of two planes has the result
     TIME = 160             # of all of them
+    LANES = 16             # columns, of which as many are computed as hold all that is unknown: a cache line
 
 
 cdef struct Plane:         # a level: rows are row_floats(width) apart
@@ -33,6 +40,11 @@ cdef struct Plane:         # a level: rows are row_floats(width) apart
     int height
     float *u
     float *unknown         # 1 or 0
+
+
+cdef struct Span:          # of columns, from one multiple of LANES to another
+    int first
+    int end
 
 
 cdef inline TensorDiffusion describe_eed_fill(double contrast, double unit, const Heat *sigma) noexcept nogil:
@@ -55,9 +67,19 @@ cdef inline int eed_margin(double sigma) noexcept nogil:
     return 8 + <int>ceil(3 * sigma)
 
 
+cdef inline size_t weight_rows(const TensorDiffusion *d) noexcept nogil:
+    """Four kinds of weights until the last step has used them; what they are computed from."""
+    return 4 * (d.length + 1) + 5
+
+
+cdef inline size_t span_floats(int height) noexcept nogil:
+    """Whole cache lines."""
+    return (height * sizeof(Span) // sizeof(float) + LANES - 1) // LANES * LANES
+
+
 cdef inline size_t eed_fill_floats(int width, int height, const TensorDiffusion *d) noexcept nogil:
-    """The memory of eed_fill for a box: the levels, the smoothed picture, the wavefront's rows, smoothing."""
-    cdef size_t size = plane_floats(width, height) + wavefront_rows(d) * row_floats(width + 1)
+    """The memory of eed_fill for a box: the smoothed picture, the other plane, weights, spans, levels, smoothing."""
+    cdef size_t size = 2 * plane_floats(width, height) + span_floats(height) + weight_rows(d) * row_floats(width + 1)
     cdef size_t heat = 0
     while True:
         size += 2 * plane_floats(width, height)
@@ -160,18 +182,138 @@ cdef inline void limit_row(row u, crow unknown, float low, float high, int n) no
         u[x] = limited if unknown[x] != 0 else own
 
 
+cdef inline Span span_of(const float *unknown, int width) noexcept nogil:
+    """Those of a row that are unknown, and some more; none: both ends 0."""
+    cdef Span s
+    s.first = 0
+    s.end = width
+    while s.end > 0 and unknown[s.end - 1] == 0:
+        s.end -= 1
+    while s.first < s.end and unknown[s.first] == 0:
+        s.first += 1
+    s.first = s.first // LANES * LANES
+    s.end = (s.end + LANES - 1) // LANES * LANES
+    return s
+
+
+cdef inline Span span_of_both(Span a, Span b) noexcept nogil:
+    cdef Span s
+    if a.end == 0 or b.end == 0:
+        return b if a.end == 0 else a
+    s.first = min(a.first, b.first)
+    s.end = max(a.end, b.end)
+    return s
+
+
+cdef inline int corners(Span s, int width) noexcept nogil:
+    """Those on both sides of the span's pixels, in whole vectors."""
+    return s.end - s.first + (LANES if 0 < s.end <= width else 0)
+
+
+cdef inline void held_row(
+        row u, crow unknown, crow up, crow mid, crow down, crow across, crow above, crow below, crow falling_above,
+        crow falling_below, crow rising_above, crow rising_below, int n, float alpha) noexcept nogil:
+    """A step, in the place of the one before the last."""
+    cdef float before, new
+    cdef int x
+    for x in range(n):  # hot
+        before = u[x]
+        new = before + alpha * ((mid[x] - before) + flow(
+            up, mid, down, across, above, below, falling_above, falling_below, rising_above, rising_below, x))
+        u[x] = new if unknown[x] != 0 else before
+
+
+cdef inline void run_cycle(
+        const Plane *p, float *u, float *other, const Span *spans, const TensorDiffusion *d, const float *v,
+        float *rows) noexcept nogil:
+    """Of an odd number of steps the result is in `other`, of an even one in u. Both have ghosts."""
+    cdef size_t pitch = row_floats(p.width)
+    cdef size_t line = row_floats(p.width + 1)
+    cdef int slots = d.length + 1
+    cdef float half_tau = <float>0.5 * d.tau
+    cdef float *halves = rows + GHOST          # two rows
+    cdef float *downward = halves + 2 * line   # of corners
+    cdef float *gx = halves + 3 * line
+    cdef float *gy = halves + 4 * line
+    cdef float *across = halves + 5 * line
+    cdef float *below = across + slots * line
+    cdef float *falling = below + slots * line
+    cdef float *rising = falling + slots * line
+    cdef float *weights
+    cdef float *out
+    cdef const float *mid
+    cdef Span none, s
+    cdef size_t here, under
+    cdef int front, step, x, y, n
+    none.first = none.end = 0
+    for front in range(p.height + d.length):
+        if front <= p.height:
+            s = span_of_both(
+                spans[front - 1] if front > 0 else none, spans[front] if front < p.height else none)
+            n = corners(s, p.width)
+            weights = halves + (front % 2) * line
+            here = (front % slots) * line
+            corner_gradient_row(
+                gx, gy, reflected_row(v, front - 2, p.width, p.height) + s.first,
+                reflected_row(v, front - 1, p.width, p.height) + s.first,
+                reflected_row(v, front, p.width, p.height) + s.first,
+                reflected_row(v, front + 1, p.width, p.height) + s.first, n)
+            eed_gradient_row(
+                weights + s.first, downward + s.first, falling + here + s.first, rising + here + s.first, gx, gy, n,
+                d.contrast2, half_tau)
+            if s.first == 0:
+                tie_border(downward, falling + here, rising + here, weights, 0)
+            if s.first + n > p.width:
+                tie_border(downward, falling + here, rising + here, weights, p.width)
+            if front == 0 or front == p.height:
+                for x in range(s.first, s.first + n):
+                    tie_border(weights, falling + here, rising + here, downward, x)
+            sum_row(below + here + s.first, downward + s.first, downward + s.first + 1, n)
+            if front > 0:
+                s = spans[front - 1]
+                sum_row(
+                    across + ((front - 1) % slots) * line + s.first, halves + s.first, halves + line + s.first,
+                    corners(s, p.width))
+            if front < p.height:
+                s = spans[front]
+                memcpy(
+                    other + front * pitch + s.first, u + front * pitch + s.first,
+                    (s.end - s.first) * sizeof(float))
+        for step in range(1, d.length + 1):
+            y = front - step
+            if y < 0:
+                break
+            if y >= p.height or spans[y].end == 0:
+                continue
+            s = spans[y]
+            mid = (u if step % 2 == 1 else other) + s.first
+            out = (other if step % 2 == 1 else u) + y * pitch
+            here = (y % slots) * line + s.first
+            under = ((y + 1) % slots) * line + s.first
+            held_row(
+                out + s.first, p.unknown + y * pitch + s.first, mid + max(y - 1, 0) * pitch, mid + y * pitch,
+                mid + min(y + 1, p.height - 1) * pitch, across + here, below + here, below + under, falling + here,
+                falling + under, rising + here, rising + under, s.end - s.first, momentum(step))
+            set_ghosts(out, p.width)
+
+
 cdef inline void diffuse_level(
-        Plane *p, const TensorDiffusion *d, Range known, float *v, float *rows, float *scratch) noexcept nogil:
+        Plane *p, const TensorDiffusion *d, Range known, float *v, float *other, Span *spans, float *rows,
+        float *scratch) noexcept nogil:
     cdef Pixels working = working_pixels()
-    cdef ptrdiff_t stride = row_floats(p.width) * sizeof(float)
-    cdef int y
-    for _ in range(d.cycles):
-        smooth_plane(v - GHOST, p.u, stride, &working, p.width, p.height, &d.sigma, scratch)
-        run_cycle(
-            p.u, stride, &working, p.u, stride, &working, v, NULL, p.unknown, p.width, p.height, d, rows)
+    cdef size_t pitch = row_floats(p.width)
+    cdef float *now
+    cdef int cycle, y
     for y in range(p.height):
-        limit_row(
-            p.u + y * row_floats(p.width), p.unknown + y * row_floats(p.width), known.low, known.high, p.width)
+        set_ghosts(p.u + y * pitch, p.width)
+        spans[y] = span_of(p.unknown + y * pitch, p.width)
+    memcpy(other - GHOST, p.u - GHOST, plane_floats(p.width, p.height) * sizeof(float))
+    for cycle in range(d.cycles):
+        now = other if (cycle * d.length) % 2 == 1 else p.u
+        smooth_plane(v - GHOST, now, pitch * sizeof(float), &working, p.width, p.height, &d.sigma, scratch)
+        run_cycle(p, now, p.u if now == other else other, spans, d, v, rows)
+    for y in range(p.height):
+        limit_row(p.u + y * pitch, p.unknown + y * pitch, known.low, known.high, p.width)
 
 
 cdef inline const float *eed_fill(
@@ -179,9 +321,12 @@ cdef inline const float *eed_fill(
     """The box of a plane, its masked pixels filled in; rows are row_floats of its width apart."""
     cdef Plane levels[LEVELS]
     cdef Plane *p
+    cdef size_t size = plane_floats(b.width, b.height)
     cdef float *v = memory + GHOST
-    cdef float *rows = memory + plane_floats(b.width, b.height)
-    cdef float *next = rows + wavefront_rows(d) * row_floats(b.width + 1)
+    cdef float *other = v + size
+    cdef float *rows = memory + 2 * size
+    cdef Span *spans = <Span *>(rows + weight_rows(d) * row_floats(b.width + 1))
+    cdef float *next = <float *>spans + span_floats(b.height)
     cdef int n = 0
     cdef int width = b.width
     cdef int height = b.height
@@ -203,5 +348,5 @@ cdef inline const float *eed_fill(
     known = known_range(&levels[0])
     for n in range(n - 1, -1, -1):
         refine(&levels[n], &levels[n + 1])
-        diffuse_level(&levels[n], d, known, v, rows, next)
+        diffuse_level(&levels[n], d, known, v, other, spans, rows, next)
     return levels[0].u

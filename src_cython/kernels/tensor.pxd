@@ -66,6 +66,11 @@ cdef inline void set_time(TensorDiffusion *d, double time, int cycles) noexcept 
     d.tau = <float>(3 * t / (d.length * (d.length + 1.0)))
 
 
+cdef inline float momentum(int step) noexcept nogil:
+    """Of a step of a cycle, from 1 on."""
+    return <float>((4.0 * step - 2) / (2.0 * step + 1))
+
+
 cdef inline int accurate_cycles(double time) noexcept nogil:
     """As many cycles as damp every mode of a flat region to within 0.075 of exp(-lambda*time), and leave a picture with
     edges within 0.03 of its own deviation from what it is after ten cycles for every unit of time."""
@@ -171,18 +176,25 @@ cdef inline void sum_row(row dst, crow a, crow b, int n) noexcept nogil:
 # One row of one step. Opposite neighbours are added first, then axes and diagonals in pairs: the same sums in a
 # transposed, mirrored or rotated picture.
 
+cdef inline float flow(
+        crow up, crow mid, crow down, crow across, crow above, crow below, crow falling_above, crow falling_below,
+        crow rising_above, crow rising_below, int x) noexcept nogil:
+    """What a pixel is given by its neighbours."""
+    cdef float u = mid[x]
+    cdef float axes = ((mid[x - 1] - u) * across[x] + (mid[x + 1] - u) * across[x + 1]) + (
+        (up[x] - u) * above[x] + (down[x] - u) * below[x])
+    cdef float diagonals = ((up[x - 1] - u) * falling_above[x] + (down[x + 1] - u) * falling_below[x + 1]) + (
+        (up[x + 1] - u) * rising_above[x + 1] + (down[x - 1] - u) * rising_below[x])
+    return axes + diagonals
+
+
 cdef inline void flow_row(
         row dst, crow prev, crow up, crow mid, crow down, crow across, crow above, crow below, crow falling_above,
         crow falling_below, crow rising_above, crow rising_below, int n, float alpha) noexcept nogil:
-    cdef float u, axes, diagonals
     cdef int x
     for x in range(n):  # hot
-        u = mid[x]
-        axes = ((mid[x - 1] - u) * across[x] + (mid[x + 1] - u) * across[x + 1]) + (
-            (up[x] - u) * above[x] + (down[x] - u) * below[x])
-        diagonals = ((up[x - 1] - u) * falling_above[x] + (down[x + 1] - u) * falling_below[x + 1]) + (
-            (up[x + 1] - u) * rising_above[x + 1] + (down[x - 1] - u) * rising_below[x])
-        dst[x] = prev[x] + alpha * ((u - prev[x]) + (axes + diagonals))
+        dst[x] = prev[x] + alpha * ((mid[x] - prev[x]) + flow(
+            up, mid, down, across, above, below, falling_above, falling_below, rising_above, rising_below, x))
 
 
 # The wavefront
@@ -271,27 +283,17 @@ cdef inline void weights_row(
             tie_border(w.across, w.falling, w.rising, w.downward, x)
 
 
-cdef inline void hold_row(row out, crow moved, crow before, crow moves, int n) noexcept nogil:
-    cdef float new, old
-    cdef int x
-    for x in range(n):  # hot
-        new = moved[x]
-        old = before[x]
-        out[x] = new if moves[x] != 0 else old
-
-
 cdef inline void run_cycle(
         void *dst, ptrdiff_t dst_stride, const Pixels *dst_pixels, const void *src, ptrdiff_t src_stride,
-        const Pixels *src_pixels, const float *v, const float *planes, const float *moves, int width, int height,
+        const Pixels *src_pixels, const float *v, const float *planes, int width, int height,
         const TensorDiffusion *d, float *rows) noexcept nogil:
-    """dst may be src: a row is read long before it is written. Where `moves`, unless NULL, is 0, pixels are held."""
+    """dst may be src: a row is read long before it is written."""
     cdef size_t pitch = row_floats(width + 1)
     cdef int length = d.length
     cdef int slots = length + 1
     cdef float *u = rows + GHOST
     cdef float *last = u + 3 * length * pitch
     cdef float *halves = last + pitch
-    cdef float *moved = halves + 4 * pitch     # once the weights are computed, free
     cdef float *across = halves + 5 * pitch
     cdef float *downward = across + slots * pitch
     cdef float *falling = downward + slots * pitch
@@ -302,7 +304,6 @@ cdef inline void run_cycle(
     cdef const float *prev
     cdef CornerRows w
     cdef size_t above, below
-    cdef float alpha
     cdef int front, step, y
     for front in range(height + length):
         if front < height:
@@ -332,16 +333,13 @@ cdef inline void run_cycle(
             if step > 1:
                 prev = u + (3 * (step - 2) + y % 3) * pitch
             out = last if step == length else u + (3 * step + y % 3) * pitch
-            alpha = <float>((4.0 * step - 2) / (2.0 * step + 1))
             above = (y % slots) * pitch
             below = ((y + 1) % slots) * pitch
             flow_row(
-                out if moves == NULL else moved, prev, level + (max(y - 1, 0) % 3) * pitch, mid,
+                out, prev, level + (max(y - 1, 0) % 3) * pitch, mid,
                 level + (min(y + 1, height - 1) % 3) * pitch,
                 across + (y % slots) * pitch, downward + above, downward + below, falling + above, falling + below,
-                rising + above, rising + below, width, alpha)
-            if moves != NULL:
-                hold_row(out, moved, mid, moves + y * row_floats(width), width)
+                rising + above, rising + below, width, momentum(step))
             set_ghosts(out, width)
         y = front - length
         if y >= 0:
@@ -383,11 +381,11 @@ cdef inline void tensor_plane(
             structure_of(planes, v + GHOST, width, height, d, heat)
         if cycle == d.cycles - 1:
             run_cycle(
-                dst, dst_stride, pixels, now, now_stride, now_pixels, v + GHOST, planes, NULL, width, height, d,
+                dst, dst_stride, pixels, now, now_stride, now_pixels, v + GHOST, planes, width, height, d,
                 rows)
         else:
             run_cycle(
-                between, stride, &working, now, now_stride, now_pixels, v + GHOST, planes, NULL, width, height, d,
+                between, stride, &working, now, now_stride, now_pixels, v + GHOST, planes, width, height, d,
                 rows)
         now = between
         now_stride = stride
