@@ -97,11 +97,13 @@ def called(call: Callable[[Any], object], inputs: Sequence[Any]) -> Measurement:
 def calibrated(plan: Plan) -> tuple[int, float]:
     """How many frames to measure, and the seconds that they took. It warms up, too."""
     frames = plan.least
-    taken = plan.measure(frames)
-    while frames < MOST and (taken < plan.seconds or (taken := plan.measure(frames)) < plan.seconds / 2):
-        frames = min(MOST, max(2 * frames, math.ceil(1.2 * frames * plan.seconds / max(taken, 1e-4))))
+    while True:
         taken = plan.measure(frames)
-    return frames, taken
+        if taken < 5 * plan.seconds:  # or it may only have been held up
+            taken = min(taken, plan.measure(frames))
+        if taken >= plan.seconds or frames == MOST:
+            return frames, taken
+        frames = min(MOST, max(2 * frames, math.ceil(1.2 * frames * plan.seconds / max(taken, 1e-4))))
 
 
 def in_turn(plans: dict[str, Plan], rounds: int = ROUNDS) -> dict[str, Result]:

@@ -56,8 +56,8 @@ def rounded(value: float) -> str:
     """Two figures, more of none."""
     if value == 0 or not math.isfinite(value):
         return f"{value:g}"
-    digits = 1 - math.floor(math.log10(abs(value)))
-    return f"{round(value, digits):.{max(0, digits)}f}"
+    value = float(f"{value:.1e}")
+    return f"{value:.{max(0, 1 - math.floor(math.log10(abs(value))))}f}"
 
 
 def setting_of(record: Record) -> str:
