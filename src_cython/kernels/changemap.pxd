@@ -11,7 +11,7 @@ whatever the width of a vector is.
 
 from libc.limits cimport INT_MAX
 from libc.math cimport floor, fmin
-from libc.stddef cimport ptrdiff_t
+from libc.stddef cimport ptrdiff_t, size_t
 from libc.stdint cimport int16_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport abs
 from libc.string cimport memset
@@ -23,8 +23,8 @@ from common.pixels cimport (
 
 cdef enum:
     CHUNK = 16384    # integers at a time: their sums fit 32 bits, the number of changed ones 15
-    LANES = 128      # sums of floats, which stay in the first-level cache
-    PIECE = 512      # and floats at a time, four for each of them
+    LANES = 512      # and floats: their sums stay in the first-level cache
+    LINE = 8         # doubles of a cache line
 
 
 cdef struct Change:
@@ -43,11 +43,16 @@ cdef struct Sums:
     uint64_t differences
     uint64_t squares
     uint64_t changed
-    double float_differences[LANES]
-    double float_squares[LANES]
+    double lanes[2 * LANES + LINE]  # of floats: see float_differences
 
 
 # Statistics
+
+cdef inline double *float_differences(Sums *sums) noexcept nogil:
+    """From a cache line's start: vectors that straddle two take twice as long to put back. The squares follow."""
+    cdef size_t bytes = LINE * sizeof(double)
+    return <double *>((<size_t>sums.lanes + bytes - 1) // bytes * bytes)
+
 
 cdef inline void measure_bytes(Sums *sums, crow8 x, crow8 r, int n, int16_t threshold) noexcept nogil:
     # What is summed is w^2, w = t - d the distance from the threshold, whose sign tells what has changed. It has to be
@@ -102,32 +107,9 @@ cdef inline int measure_lanes(
     return changed
 
 
-cdef inline int measure_piece(
-        row_double differences, row_double squares, crow x, crow r, float threshold) noexcept nogil:
-    """What measure_lanes would give of its four parts one after the other, but sums are fetched and put back once."""
-    cdef int i
-    cdef int changed = 0
-    cdef float a, b, c, d
-    for i in range(LANES):  # hot
-        a = fabsf(x[i] - r[i])
-        b = fabsf(x[i + LANES] - r[i + LANES])
-        c = fabsf(x[i + 2 * LANES] - r[i + 2 * LANES])
-        d = fabsf(x[i + 3 * LANES] - r[i + 3 * LANES])
-        differences[i] = differences[i] + a + b + c + d
-        squares[i] = squares[i] + <double>a * a + <double>b * b + <double>c * c + <double>d * d
-        changed += (a > threshold) + (b > threshold) + (c > threshold) + (d > threshold)
-    return changed
-
-
 cdef inline void measure_floats(Sums *sums, const float *x, const float *r, int n, float threshold) noexcept nogil:
-    cdef int start = 0
-    if n == PIECE:
-        sums.changed += measure_piece(sums.float_differences, sums.float_squares, x, r, threshold)
-        return
-    while start < n:
-        sums.changed += measure_lanes(
-            sums.float_differences, sums.float_squares, x + start, r + start, min(LANES, n - start), threshold)
-        start += LANES
+    cdef double *differences = float_differences(sums)
+    sums.changed += measure_lanes(differences, differences + LANES, x, r, n, threshold)
 
 
 # Pictures
@@ -256,9 +238,9 @@ cdef inline void map_integers(
 cdef inline void map_floats(
         Sums *sums, void *y, const void *x, const void *r, int n, const Pixels *pixels, Picture picture,
         double threshold) noexcept nogil:
-    cdef float xs[PIECE]
-    cdef float rs[PIECE]
-    cdef float ys[PIECE]
+    cdef float xs[LANES]
+    cdef float rs[LANES]
+    cdef float ys[LANES]
     if pixels.sample == HALF:
         load_halves(xs, <const uint16_t *>x, n, 1)
         load_halves(rs, <const uint16_t *>r, n, 1)
@@ -280,7 +262,7 @@ cdef inline double stored_threshold(double threshold, const Pixels *pixels) noex
     return threshold
 
 
-cdef inline Change change_of(const Sums *sums, int width, int height, const Pixels *pixels) noexcept nogil:
+cdef inline Change change_of(Sums *sums, int width, int height, const Pixels *pixels) noexcept nogil:
     cdef Change c
     cdef double count = <double>width * height
     cdef double peak = pixels.peak
@@ -288,8 +270,8 @@ cdef inline Change change_of(const Sums *sums, int width, int height, const Pixe
     cdef double squares = sums.squares
     cdef int i
     for i in range(LANES):
-        differences += sums.float_differences[i]
-        squares += sums.float_squares[i]
+        differences += float_differences(sums)[i]
+        squares += float_differences(sums)[LANES + i]
     c.mad = differences * 255 / (peak * count)
     c.mse = squares * (255 * 255) / (peak * peak * count)
     c.changed = sums.changed / count
@@ -302,7 +284,7 @@ cdef inline Change map_change(
     """Measures the change from r to x and draws its picture, unless dst is NULL. `threshold`: 8-bit scale."""
     cdef Sums sums
     cdef bint integers = pixels.sample == BYTE or pixels.sample == WORD
-    cdef int step = CHUNK if integers else PIECE
+    cdef int step = CHUNK if integers else LANES
     cdef int bytes = sample_bytes(pixels)
     cdef int length = width
     cdef int rows = height
