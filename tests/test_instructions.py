@@ -63,6 +63,13 @@ cob=(3)
 cfn=(6) memcpy
 calls=2 0
 0 200
+cfn=(3)
+calls=1 0
+0 700
+cob=(2)
+cfn=(3)
+calls=1 0
+0 800
 
 fn=(3)
 0 3000
