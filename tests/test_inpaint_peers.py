@@ -1,4 +1,4 @@
-"""Inpaint on real frames, beside OpenCV and scikit-image: the table of scripts/bench --inpaint, in part."""
+"""Inpaint on real frames, beside OpenCV and scikit-image: the table of scripts/bench inpaint, in part."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bench_inpaint import EQUAL, OURS, PEERS, frames, mask_of, spoilt, within
+from benchmarks.inpaint import EQUAL, OURS, PEERS, frames, mask_of, spoilt, within
 
 
 @pytest.mark.parametrize(

@@ -41,6 +41,12 @@
 #define ASAN_POISON_MEMORY_REGION(start, size) ((void)(start), (void)(size))
 #endif
 
+/* scripts/instructions includes callgrind's header, which has these. */
+#ifndef CALLGRIND_ZERO_STATS
+#define CALLGRIND_ZERO_STATS
+#define CALLGRIND_DUMP_STATS_AT(name) ((void)(name))
+#endif
+
 /* Keeping its list of frames, VapourSynth reads names in one thread that another one wrote. */
 #ifdef __SANITIZE_THREAD__
 enum { LISTS_FRAMES = 0 };
@@ -601,8 +607,10 @@ static void *run_case(void *user) {
         if (!node)
             return NULL;
     }
+    CALLGRIND_ZERO_STATS; /* the making of the filter */
     job->sum = play(
         node, job->in_flight, job->order, job->error, sizeof job->error, job->measures ? &job->growth : NULL);
+    CALLGRIND_DUMP_STATS_AT(job->line);
     job->failed = job->error[0] != 0;
     api->freeNode(node);
     return NULL;

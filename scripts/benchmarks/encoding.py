@@ -28,7 +28,6 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -39,6 +38,8 @@ from scipy.interpolate import PchipInterpolator
 
 import vs_vdiff
 from vs_vdiff import ffmpeg
+
+from .settings import clips_folder
 
 core = vs.core
 THREADS = 2
@@ -85,13 +86,6 @@ EXCERPTS = (
     Excerpt("bikes", 160),  # a cut at 187
     Excerpt("bigbuckbunny", 8, repeats=(32, 57), size=(640, 360)),
 )
-
-
-@cache
-def clips_folder() -> str:
-    """Where the clips are."""
-    fetch = Path(__file__).with_name("fetch-clips")
-    return subprocess.run([str(fetch)], check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
 
 
 def noisy(clip: Clip, name: str, sigma: float) -> Clip:
@@ -633,7 +627,7 @@ PARTS = ("savings", "encoders", "clean", "speed")
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measures, prints tables in Markdown."""
     parser = argparse.ArgumentParser(
-        prog="bench --encoding", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="scripts/bench encoding", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     names = [excerpt.name for excerpt in EXCERPTS]
     parser.add_argument("--clips", nargs="+", choices=names, default=names, metavar="CLIP", help=", ".join(names))
@@ -667,7 +661,3 @@ def main(arguments: Sequence[str] | None = None) -> None:
             for (case, encoder, setting), points in bench.known.items()
         ]
         options.json.write_text(json.dumps(records, indent=1) + "\n", encoding="utf-8")
-
-
-if __name__ == "__main__":
-    main()

@@ -7,12 +7,10 @@ stands still and one that moves; `--tune` measures the contrasts and deviations 
 
 import argparse
 import math
-import subprocess
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import product
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,8 +19,9 @@ from numpy.typing import NDArray
 from scipy.ndimage import uniform_filter
 
 import vs_vdiff
-from bench_quality import NotThereError
 from quality import psnr
+
+from .settings import NotThereError, clips_folder
 
 core = vs.core
 THREADS = 2
@@ -58,10 +57,7 @@ def biharmonic() -> Callable[..., NDArray[np.float64]]:
 
 def frames(name: str, numbers: Sequence[int]) -> list[Picture]:
     """The luma of frames of a clip."""
-    folder = subprocess.run(
-        [str(Path(__file__).with_name("fetch-clips"))], check=True, stdout=subprocess.PIPE, text=True
-    ).stdout.strip()
-    clip = core.bs.VideoSource(f"{folder}/{name}.mp4", cachemode=0, showprogress=False)
+    clip = core.bs.VideoSource(f"{clips_folder()}/{name}.mp4", cachemode=0, showprogress=False)
     return [np.array(clip.get_frame(n)[0]) for n in numbers]
 
 
@@ -264,7 +260,3 @@ def main(arguments: Sequence[str] | None = None) -> None:
     core.num_threads = THREADS
     for line in options.table():
         print(line, flush=True)
-
-
-if __name__ == "__main__":
-    main()

@@ -13,8 +13,10 @@ import numpy as np
 import vapoursynth as vs
 
 import vs_vdiff  # noqa: F401  # loads the plugin
-from bench_quality import CLIPS, NotThereError, shot
 from quality import psnr
+
+from .quality import CLIPS, shot
+from .settings import NotThereError
 
 core = vs.core
 FRAMES = 25
@@ -93,7 +95,3 @@ def main(arguments: Sequence[str] | None = None) -> None:
             print(f"| {label} |" + "".join(f" {figure:.2f} |" for figure in figures), flush=True)
         except NotThereError as reason:
             print(f"| {label} | not measured: {reason} |", flush=True)
-
-
-if __name__ == "__main__":
-    main()

@@ -1,16 +1,15 @@
-"""How well damage that is planted in real clips is found by RepairFrames, by kind: scripts/bench --repair."""
+"""How well damage that is planted in real clips is found by RepairFrames, by kind: scripts/bench repair."""
 
 from __future__ import annotations
 
 import argparse
-import os
-import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent / "tests"))
 
 import vapoursynth as vs
 
@@ -19,13 +18,7 @@ from damage import CUTS, DAMAGE, Clip, load, plant, undamaged
 from quality import psnr
 from support import frames_of, gray, read
 
-
-def clips_folder() -> Path:
-    """The folder that holds the video clips: VDIFF_CLIPS, else what `scripts/fetch-clips` prints."""
-    if given := os.environ.get("VDIFF_CLIPS"):
-        return Path(given)
-    script = Path(__file__).parent / "fetch-clips"
-    return Path(subprocess.run([script], check=True, stdout=subprocess.PIPE, text=True).stdout.strip())
+from .settings import clips_folder
 
 
 class Score:
@@ -58,9 +51,9 @@ def fills(spoilt: Clip, whole: Clip, given: set[int]) -> list[tuple[float, float
     return [(psnr(out[n][0], whole[n], 255), psnr(whole[good[n]], whole[n], 255)) for n in given]
 
 
-def main(arguments: list[str]) -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Prints a line for each kind of damage, for each clip, and for what is no damage."""
-    parser = argparse.ArgumentParser(prog="scripts/bench --repair", description=__doc__)
+    parser = argparse.ArgumentParser(prog="scripts/bench repair", description=__doc__)
     parser.add_argument("--rounds", type=int, default=8, help="clips made of each, with damage elsewhere (default 8)")
     rounds = parser.parse_args(arguments).rounds
     folder = clips_folder()

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,8 @@ import vs_vdiff
 from quality import psnr
 from vs_vdiff import ffmpeg, pixels
 from vs_vdiff.logos import MODES
+
+from .settings import clips_folder
 
 core = vs.core
 FIRST = {"carphone_pristine": 72, "bikes": 140, "bigbuckbunny": 33}
@@ -182,18 +184,11 @@ def compare_growth(folder: Path, temporary: Path) -> None:
     print("| mean |" + "".join(f" {value:.1f} |" for value in np.mean(total, axis=0)))
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Prints what is asked for, in Markdown."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--grow", action="store_true", help="the table of growing the mask")
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     core.num_threads = 1
-    fetch = subprocess.run(
-        [str(Path(__file__).with_name("fetch-clips"))], check=True, stdout=subprocess.PIPE, text=True
-    )
     with tempfile.TemporaryDirectory() as temporary:
-        (compare_growth if options.grow else compare)(Path(fetch.stdout.strip()), Path(temporary))
-
-
-if __name__ == "__main__":
-    main()
+        (compare_growth if options.grow else compare)(clips_folder(), Path(temporary))

@@ -28,6 +28,8 @@ from quality import psnr, ssim
 from vs_vdiff import denoising, ffmpeg
 from vs_vdiff.errors import CommandError
 
+from .settings import NotThereError, clips_folder
+
 core = vs.core
 THREADS = 2
 CLIPS = {"carphone_pristine": 72, "bikes": 140, "bigbuckbunny": 33}
@@ -38,10 +40,6 @@ SIGMAS = (5.0, 10.0, 20.0)
 type Clip = vs.VideoNode
 type Picture = NDArray[np.float64]
 type Params = dict[str, Any]
-
-
-class NotThereError(Exception):
-    """A method that cannot be measured here; the reason."""
 
 
 @dataclass(frozen=True)
@@ -114,10 +112,7 @@ def shot(name: str, frames: int) -> Clip:
     """Frames of a clip within a scene."""
     if not hasattr(core, "bs"):
         raise NotThereError("the clips are read by the plugin bs: pip install vapoursynth-bestsource")
-    folder = subprocess.run(
-        [str(Path(__file__).with_name("fetch-clips"))], check=True, stdout=subprocess.PIPE, text=True
-    ).stdout.strip()
-    return core.bs.VideoSource(f"{folder}/{name}.mp4", showprogress=False)[CLIPS[name] :][:frames]
+    return core.bs.VideoSource(f"{clips_folder()}/{name}.mp4", showprogress=False)[CLIPS[name] :][:frames]
 
 
 @lru_cache(1)
@@ -439,7 +434,3 @@ def main(arguments: Sequence[str] | None = None) -> None:
         measured = [vars(record) for record in bench.known.values() if record.method in options.methods]
         report = {"best": [vars(record) for record in results], "missing": missing, "measured": measured}
         options.json.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
-
-
-if __name__ == "__main__":
-    main()

@@ -1,0 +1,123 @@
+"""How long something takes. Things to compare are measured in turn, and ratios are those of one turn.
+
+A machine whose speed drifts slows all that is measured in the same turn; the median of the turns' ratios leaves out
+the turn in which it changed.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import vapoursynth as vs
+
+core = vs.core
+
+type Measurement = Callable[[int], float]
+"""Seconds that so many frames take."""
+type Prepare = Callable[[], Measurement]
+
+ROUNDS = 5
+SECONDS = 0.1
+"""What a measurement should take at least: a hundred times what starting and waking threads takes."""
+BUDGET = 8.0
+"""What all rounds of one measurement may take; of what takes longer there are fewer rounds, down to one."""
+MOST = 5000
+"""Frames of a measurement."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to measure.
+
+    Attributes:
+        measure: The measurement.
+        least: Frames, at least.
+        seconds: What it should take, at least.
+    """
+
+    measure: Measurement
+    least: int = 1
+    seconds: float = SECONDS
+
+
+@dataclass(frozen=True)
+class Result:
+    """Measurements of one thing.
+
+    Attributes:
+        frames: Frames of each.
+        seconds: What each took.
+    """
+
+    frames: int
+    seconds: tuple[float, ...]
+
+    @property
+    def fps(self) -> float:
+        """The median."""
+        return self.frames / statistics.median(self.seconds)
+
+
+def ratio(a: Result, b: Result) -> float:
+    """How many times as fast a is as b: the median of the rounds that both have."""
+    pairs = zip(a.seconds, b.seconds, strict=False)
+    return a.frames / b.frames * statistics.median(other / own for own, other in pairs)
+
+
+def played(make: Callable[[int], vs.VideoNode]) -> Measurement:
+    """A clip of so many frames, made anew each time, so that no cache holds what it shows."""
+
+    def seconds(frames: int) -> float:
+        clip = make(frames)
+        start = time.perf_counter()
+        for _ in clip.frames(close=True):
+            pass
+        return time.perf_counter() - start
+
+    return seconds
+
+
+def called(call: Callable[[Any], object], inputs: Sequence[Any]) -> Measurement:
+    """A function of arrays in memory, one call for a frame."""
+
+    def seconds(frames: int) -> float:
+        start = time.perf_counter()
+        for n in range(frames):
+            call(inputs[n % len(inputs)])
+        return time.perf_counter() - start
+
+    return seconds
+
+
+def calibrated(plan: Plan) -> tuple[int, float]:
+    """How many frames to measure, and the seconds that they took. It warms up, too."""
+    frames = plan.least
+    while True:
+        taken = plan.measure(frames)
+        if taken < 5 * plan.seconds:  # or it may only have been held up
+            taken = min(taken, plan.measure(frames))
+        if taken >= plan.seconds or frames == MOST:
+            return frames, taken
+        frames = min(MOST, max(2 * frames, math.ceil(1.2 * frames * plan.seconds / max(taken, 1e-4))))
+
+
+def in_turn(plans: dict[str, Plan], rounds: int = ROUNDS) -> dict[str, Result]:
+    """Measures each once in every round.
+
+    Args:
+        plans: What to measure, by name.
+        rounds: Rounds of what does not take too long. What takes so long that there is one round is not run again.
+    """
+    found = {name: calibrated(plan) for name, plan in plans.items()}
+    turns = {name: max(1, min(rounds, int(BUDGET / taken))) for name, (_, taken) in found.items()}
+    seconds = {name: [taken] if turns[name] == 1 else [] for name, (_, taken) in found.items()}
+    for _ in range(rounds):
+        for name, plan in plans.items():
+            if len(seconds[name]) < turns[name]:
+                seconds[name].append(plan.measure(found[name][0]))
+    return {name: Result(frames, tuple(seconds[name])) for name, (frames, _) in found.items()}

@@ -1,0 +1,309 @@
+"""A file of results as tables, pictures, and the figures that documents quote.
+
+What stands in a document between `<!--bench WHAT-->` and `<!--/bench-->` is written by `scripts/bench quote FILE`, and
+a test sees that it is what docs/speed.json says. WHAT is words apart by `|`:
+
+    machine                         the machine, date and command
+    ratio|WORK|PEER[|SETTING]       how many times as fast ours is; without a setting, from ... to ... over all
+    fps|WORK|SETTING                frames a second
+    part|WORK|SETTING               of the machine's limit
+    peers, limits, curves           tables
+
+SETTING is `1080p 8 2`: size, depth, threads.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from .settings import DEPTHS
+
+type Results = dict[str, Any]
+type Record = dict[str, Any]
+
+MARKED = re.compile(r"(<!--bench ([^>]*?)-->)(.*?)(<!--/bench-->)", re.DOTALL)
+MAIN = "1080p {} 2"
+"""The setting of the tables, of a depth."""
+
+
+def load(file: Path) -> Results:
+    """The results in a file."""
+    found: Results = json.loads(file.read_text(encoding="utf-8"))
+    return found
+
+
+def save(results: Results, file: Path) -> None:
+    """Writes them, a record in a line."""
+    parts = []
+    for key, value in results.items():
+        if isinstance(value, list):
+            lines = ",\n  ".join(json.dumps(each, ensure_ascii=False) for each in value)
+            parts.append(f'"{key}": [\n  {lines}\n ]' if value else f'"{key}": []')
+        else:
+            parts.append(f'"{key}": {json.dumps(value, ensure_ascii=False)}')
+    file.write_text("{\n " + ",\n ".join(parts) + "\n}\n", encoding="utf-8")
+
+
+# Figures
+
+
+def rounded(value: float) -> str:
+    """Two figures, more of none."""
+    if value == 0 or not math.isfinite(value):
+        return f"{value:g}"
+    value = float(f"{value:.1e}")
+    return f"{value:.{max(0, 1 - math.floor(math.log10(abs(value))))}f}"
+
+
+def setting_of(record: Record) -> str:
+    """As documents write it."""
+    return f"{record['size']} {record['depth']} {record['threads']}"
+
+
+def records_of(results: Results, work: str) -> dict[str, Record]:
+    """By setting."""
+    found = {setting_of(record): record for record in results["speed"] if record["work"] == work}
+    if not found:
+        raise LookupError(f"no results of {work}")
+    return found
+
+
+def ratios(results: Results, work: str, peer: str) -> dict[str, float]:
+    """How many times as fast as a peer ours is, by setting."""
+    found = {
+        setting: record["peers"][peer]["ratio"]
+        for setting, record in records_of(results, work).items()
+        if "ratio" in record["peers"].get(peer, {})
+    }
+    if not found:
+        raise LookupError(f"no results of {work} beside {peer}")
+    return found
+
+
+def span(values: Iterable[float]) -> str:
+    """From the least to the most."""
+    found = sorted(values)
+    low, high = rounded(found[0]), rounded(found[-1])
+    return low if low == high else f"{low}…{high}"
+
+
+def part(record: Record) -> float:
+    """Of the nearest limit."""
+    return float(record["limits"][record["bound"]])
+
+
+def machine(results: Results) -> str:
+    """Where and when it was measured, and how."""
+    return (
+        f"{results['cpu']}, {results['cores']} cores, {results['level']}, VapourSynth {results['vapoursynth']}; "
+        f"{results['date']}, commit {results['commit']}; `{results['command']}`"
+    )
+
+
+def quoted(results: Results, what: str) -> str:
+    """What stands in the place of a mark."""
+    name, *words = what.strip().split("|")
+    match name, words:
+        case "machine", []:
+            return machine(results)
+        case "ratio", [work, peer]:
+            return span(ratios(results, work, peer).values())
+        case "ratio", [work, peer, setting]:
+            return rounded(ratios(results, work, peer)[setting])
+        case "fps", [work, setting]:
+            return rounded(records_of(results, work)[setting]["fps"])
+        case "part", [work, setting]:
+            return f"{100 * part(records_of(results, work)[setting]):.0f} %"
+        case _, [] if name in TABLES:
+            return "\n\n" + "\n".join(TABLES[name](results)) + "\n\n"
+    raise LookupError(f"what is {what}?")
+
+
+def rewritten(text: str, results: Results) -> str:
+    """A document with its figures."""
+
+    def write(match: re.Match[str]) -> str:
+        return match[1] + quoted(results, match[2]) + match[4]
+
+    return MARKED.sub(write, text)
+
+
+# Tables
+
+
+def row(cells: Iterable[str]) -> str:
+    """A line of a table."""
+    return "| " + " | ".join(cells) + " |"
+
+
+def peers(results: Results) -> list[str]:
+    """Every filter beside every peer."""
+    lines = [
+        row(("filter", "beside", *(kind(depth) for depth in DEPTHS), "all settings")),
+        row(("---", "---", *("---:" for _ in DEPTHS), "---:")),
+    ]
+    for work in works(results):
+        records = records_of(results, work)
+        names = dict.fromkeys(name for record in records.values() for name in record["peers"])
+        for name in names:
+            found = [record["peers"][name] for record in records.values() if name in record["peers"]]
+            measured = [each for each in found if "ratio" in each]
+            if not measured:
+                lines.append(row((work, f"{name}: {found[0]['missing']}", *("" for _ in DEPTHS), "")))
+                continue
+            by_setting = ratios(results, work, name)
+            cells = [rounded(by_setting[at]) if (at := MAIN.format(d)) in by_setting else "" for d in DEPTHS]
+            label = name if measured[0]["same"] else f"*{name}*"
+            lines.append(row((work, label, *cells, span(by_setting.values()))))
+    return lines
+
+
+def kind(depth: str) -> str:
+    """A depth in a heading."""
+    return "float" if depth == "float" else f"{depth} bit"
+
+
+def works(results: Results) -> list[str]:
+    """In order."""
+    return list(dict.fromkeys(record["work"] for record in results["speed"]))
+
+
+def limits(results: Results) -> list[str]:
+    """How far every filter is from the machine's limit."""
+    lines = [
+        row(("filter", *(f"{kind(depth)}: fps | of the limit" for depth in DEPTHS))),
+        row(("---", *("---: | ---" for _ in DEPTHS))),
+    ]
+    for work in works(results):
+        records = records_of(results, work)
+        cells = []
+        for depth in DEPTHS:
+            record = records.get(MAIN.format(depth))
+            cells.append(
+                f"{rounded(record['fps'])} | {100 * part(record):.0f} % {record['bound']}" if record else " | "
+            )
+        lines.append(row((work, *cells)))
+    return lines
+
+
+def curves(results: Results) -> list[str]:
+    """Time and memory at the points of every curve."""
+    lines = [row(("filter", "over", "points", "ms a frame", "slope", "MB")), row(("---", "---", *("---:",) * 4))]
+    for record in results["curves"]:
+        points, times, memory = (
+            " ".join(f"{each:.4g}" for each in record[key]) for key in ("points", "milliseconds", "megabytes")
+        )
+        lines.append(row((record["curve"], record["over"], points, times, f"{record['slope']:.2f}", memory)))
+    return lines
+
+
+TABLES: dict[str, Callable[[Results], list[str]]] = {"peers": peers, "limits": limits, "curves": curves}
+
+
+# Pictures
+
+BOUNDS = {"memory": "#4477aa", "add": "#ee6677", "mul": "#228833", "div": "#ccbb44"}
+
+
+def draw_speed(results: Results, file: Path) -> None:
+    """Every filter beside its peers, and beside the machine's limit."""
+    import matplotlib
+
+    matplotlib.use("svg")
+    from matplotlib import pyplot as plt
+    from matplotlib.patches import Patch
+
+    names = works(results)
+    plt.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": "vdiff", "font.size": 9})
+    figure, (left, right) = plt.subplots(
+        1, 2, figsize=(10, 0.26 * len(names) + 1.2), sharey=True, width_ratios=(3, 2), layout="constrained"
+    )
+    for y, work in enumerate(names):
+        records = records_of(results, work)
+        for name in dict.fromkeys(name for record in records.values() for name in record["peers"]):
+            found = [r["peers"][name] for r in records.values() if "ratio" in r["peers"].get(name, {})]
+            if not found:
+                continue
+            low, high = min(f["ratio"] for f in found), max(f["ratio"] for f in found)
+            color, middle = ("#332288" if found[0]["same"] else "#aaaaaa"), math.sqrt(low * high)
+            left.plot([low, high], [y, y], color=color, alpha=0.5, linewidth=2)
+            left.plot([middle], [y], "o", color=color, markersize=4)
+        for offset, depth in zip((-0.25, 0, 0.25), DEPTHS, strict=True):
+            if record := records.get(MAIN.format(depth)):
+                right.barh(y + offset, 100 * part(record), 0.24, color=BOUNDS[record["bound"]])
+    left.set(xscale="log", yticks=range(len(names)), yticklabels=names, ylim=(len(names) - 0.4, -0.6))
+    left.axvline(1, color="black", linewidth=0.8)
+    left.set_xlabel(
+        "times as fast as a peer, over all settings\n(dark: the same work, grey: other work to the same end)"
+    )
+    right.axvline(100, color="black", linewidth=0.8)
+    right.set_xlim(0, 130)
+    right.set_xlabel("% of the machine's limit, 1080p, two threads:\n8 bit, 16 bit, float")
+    right.legend(
+        [Patch(color=color) for color in BOUNDS.values()],
+        ["copying memory", "additions", "multiplications", "divisions"],
+        loc="lower right",
+        fontsize=8,
+    )
+    for axes in (left, right):
+        axes.grid(axis="x", linewidth=0.4, alpha=0.5)
+    figure.savefig(file, metadata={"Date": None})
+    plt.close(figure)
+
+
+def draw_curves(results: Results, file: Path) -> None:
+    """The curves."""
+    import matplotlib
+
+    matplotlib.use("svg")
+    from matplotlib import pyplot as plt
+
+    plt.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": "vdiff", "font.size": 8})
+    groups = {
+        "pixels": "ns a pixel",
+        "threads": "times one thread's speed",
+        "steps": "ms a frame",
+        "time": "ms a frame",
+        "half-life": "ms a frame",
+        "masked pixels": "ms a frame",
+    }
+    figure, axes = plt.subplots(2, 3, figsize=(11, 8), layout="constrained")
+    for (over, label), plot in zip(groups.items(), axes.flat, strict=True):
+        for number, record in enumerate(r for r in results["curves"] if r["over"] == over):
+            points, times = record["points"], record["milliseconds"]
+            if over == "pixels":
+                times = [1e6 * ms / n for n, ms in zip(points, times, strict=True)]
+            elif over == "threads":
+                times = [times[0] / ms for ms in times]
+            style = ("-", "--", ":", "-.")[number // 10 % 4]
+            plot.plot(points, times, style, marker=".", linewidth=1, label=record["curve"])
+        plot.set(xscale="log", yscale="linear" if over == "threads" else "log", xlabel=over, ylabel=label)
+        plot.grid(linewidth=0.4, alpha=0.5)
+        if over not in ("pixels", "threads"):
+            plot.legend(fontsize=6)
+    axes.flat[0].legend(fontsize=4.5, ncols=3, loc="upper center")
+    figure.savefig(file, metadata={"Date": None})
+    plt.close(figure)
+
+
+def documents(root: Path) -> list[Path]:
+    """Those that may quote."""
+    return [root / "README.md", *sorted((root / "docs").glob("*.md"))]
+
+
+def quote(file: Path, root: Path) -> None:
+    """Makes the documents say what the file says."""
+    results = load(file)
+    save(results, root / "docs" / "speed.json")
+    draw_speed(results, root / "docs" / "speed.svg")
+    draw_curves(results, root / "docs" / "scaling.svg")
+    for document in documents(root):
+        text = document.read_text(encoding="utf-8")
+        new = rewritten(text, results)
+        if new != text:
+            document.write_text(new, encoding="utf-8")
