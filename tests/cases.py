@@ -287,23 +287,24 @@ def diffuse_clip(x: Real, samples: Samples, plane: int, starts: Collection[int],
         diffuse_frame(frame, video, {**args, **moving}, guides[min(n, len(guides) - 1)])[0][plane]
         for n, frame in enumerate(frames)
     ]
-    return np.stack(pictures), diffuse_noise(args, plane) * span(x, samples)
+    return np.stack(pictures), diffuse_noise(args, samples, plane) * span(x, samples)
 
 
-def diffuse_noise(args: Args, plane: int) -> float:
+def diffuse_noise(args: Args, samples: Samples, plane: int) -> float:
     """The bound on float32's errors in a plane of `Diffuse`, in parts of the values' span.
 
     Each step may be off by two ulps, 2^-23 of the span. What multiplies it: AOS solves with a matrix whose diagonal is
     up to 1 + 4 tau. The flux s g(s) of `exp`, `weickert` and `tukey` falls steeply beyond the contrast, by up to 0.45,
     2.3 and 0.8 per unit of s, so that errors of s grow from step to step. A steering gradient may be small where the
     differences that it steers are large: they multiply its error, and that of a contrast that was found from it; it is
-    an error in parts of the contrast, on the 8-bit scale. The heat kernel may be cut off where it weighs 1e-5.
+    an error in parts of the contrast, on the 8-bit scale. The heat kernel may be cut off where it weighs 1e-5, or,
+    along each axis, a 64th of a code.
     """
     time, name, scheme = args.get("time", 2.0), args.get("diffusivity", "rational"), args.get("scheme", "auto")
     steered = bool(args.get("presmooth", 0.0) > 0.0 or args.get("coupled", 0) or "guide" in args)
     scheme, steps = chosen(time, name, scheme, args.get("steps", 0), steered)
     if scheme == "exact":
-        return 1e-5
+        return max(1e-5, 2.0**-samples.bits / 32.0)
     noise = 2.0**-23 * elementary_steps(time, name, scheme, steps, steered)
     noise *= 1.0 + 4.0 * time * speed(name) / steps if scheme == "aos" else 1.0
     noise *= {"exp": 2.0, "weickert": 4.0, "tukey": 2.0}.get(name, 1.0)

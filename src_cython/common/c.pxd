@@ -1,4 +1,4 @@
-"""What Cython has no word for: restrict pointers, bit casts, lock-free cells."""
+"""What Cython has no word for: restrict pointers, bit casts, lock-free cells, prefetches."""
 
 from libc.stdint cimport uint32_t
 
@@ -21,6 +21,9 @@ cdef extern from * nogil:
     static inline void vdiff_store(int *cell, int value) { __atomic_store_n(cell, value, __ATOMIC_RELEASE); }
     static inline void vdiff_swap_if(int *cell, int expected, int value)
         { __atomic_compare_exchange_n(cell, &expected, value, 0, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED); }
+
+    #define vdiff_fetch(p) __builtin_prefetch(p, 0, 2)
+    #define vdiff_fetch_to_write(p) __builtin_prefetch(p, 1, 2)
     """
     # Rows that no other argument overlaps, so that loops over them vectorise without run-time checks.
     ctypedef const float *crow "const float *restrict"
@@ -43,3 +46,19 @@ cdef extern from * nogil:
     int atomic_load "vdiff_load"(const int *cell)
     void atomic_store "vdiff_store"(int *cell, int value)
     void swap_if "vdiff_swap_if"(int *cell, int expected, int value)
+
+    # Start to bring a cache line into the second-level cache; any address will do.
+    void fetch "vdiff_fetch"(const void *p)
+    void fetch_to_write "vdiff_fetch_to_write"(const void *p)
+
+
+cdef inline void fetch_row(const void *row, int bytes) noexcept nogil:
+    cdef int i
+    for i in range(0, bytes, 64):
+        fetch(<const char *>row + i)
+
+
+cdef inline void fetch_to_write_row(const void *row, int bytes) noexcept nogil:
+    cdef int i
+    for i in range(0, bytes, 64):
+        fetch_to_write(<const char *>row + i)

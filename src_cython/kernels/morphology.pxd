@@ -28,6 +28,7 @@ from libc.stddef cimport ptrdiff_t, size_t
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t
 from libc.string cimport memcpy, memset
 
+from common.c cimport fetch_row, fetch_to_write_row
 from common.pixels cimport BYTE, HALF, SINGLE, WORD, Pixels, Sample
 
 
@@ -38,12 +39,7 @@ cdef extern from * nogil:
     #if defined(__AVX512F__) && !defined(__clang__)
     #pragma GCC target("prefer-vector-width=256")
     #endif
-    #define vdiff_fetch(p) __builtin_prefetch(p, 0, 2)
-    #define vdiff_fetch_to_write(p) __builtin_prefetch(p, 1, 2)
     """
-    # Start to bring a cache line into the second-level cache; any address will do.
-    void fetch "vdiff_fetch"(const void *p)
-    void fetch_to_write "vdiff_fetch_to_write"(const void *p)
 
 
 cdef enum:
@@ -225,18 +221,6 @@ cdef inline size_t scratch_bytes(int width, int height, int size, const Window *
 
 
 # Planes
-
-cdef inline void fetch_row(const void *row, int bytes) noexcept nogil:
-    cdef int i
-    for i in range(0, bytes, 64):
-        fetch(<const char *>row + i)
-
-
-cdef inline void fetch_to_write_row(const void *row, int bytes) noexcept nogil:
-    cdef int i
-    for i in range(0, bytes, 64):
-        fetch_to_write(<const char *>row + i)
-
 
 cdef struct Rows:
     # Where the rows to take maxima of are: in the frame, integers being keys but for the flip, or in a ring of keys.
