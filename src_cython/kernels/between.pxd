@@ -27,7 +27,7 @@ from libc.math cimport M_PI, fabs, fmax, fmin
 from libc.stddef cimport ptrdiff_t, size_t
 from libc.string cimport memset
 
-from common.c cimport clampf, crow, minf, row
+from common.c cimport bits_of_float, clampf, crow, minf, row
 from common.maths cimport cosine
 from common.pixels cimport View, load_view, store_row
 
@@ -38,6 +38,7 @@ cdef enum:
     GHOST = 16             # floats before and after a row: four are used, the rest keeps rows aligned
     FIELDS = 4
     WINDOW = 4             # pixels to each side
+    STRETCH = 64           # pixels that are looked at together
 
 
 cdef struct Between:
@@ -262,6 +263,8 @@ cdef inline void find_conductances(
     cdef const float *a
     cdef const float *b
     cdef const float *c
+    # WINDOW pixels are needed beyond each end. From GHOST pixels before the first one on: there a cache line begins.
+    cdef int n = GHOST + width + WINDOW
     cdef int front, y, k
     memset(rows, 0, (10 * block + 5 * pitch) * sizeof(float))
     # Beyond the border are its pixels again. `front` is four rows ahead.
@@ -273,12 +276,12 @@ cdef inline void find_conductances(
         repeat_ends(v, width)
         for k in range(FIELDS):
             if k == 0:
-                half_difference(value - WINDOW, u - WINDOW, v - WINDOW, width + 2 * WINDOW)
+                half_difference(value - GHOST, u - GHOST, v - GHOST, n)
             elif k == 2:
-                mean_row(value - WINDOW, u - WINDOW, v - WINDOW, width + 2 * WINDOW)
+                mean_row(value - GHOST, u - GHOST, v - GHOST, n)
             else:
-                square_row(square - WINDOW, value - WINDOW, width + 2 * WINDOW)
-            add_three(threes - 3, (square if k % 2 == 1 else value) - 3, width + 6)
+                square_row(square - GHOST, value - GHOST, n)
+            add_three(threes - GHOST, (square if k % 2 == 1 else value) - GHOST, n - 1)
             add_nine(
                 nines + (front % 3) * block + k * pitch, blocks + (front % 7) * block + k * pitch, threes,
                 nines + ((front + 1) % 3) * block + k * pitch, nines + ((front + 2) % 3) * block + k * pitch, width)
@@ -295,6 +298,15 @@ cdef inline void find_conductances(
             conductance_row(plane + y * pitch, value, square, width, noise)
 
 
+cdef inline bint conducts(const float *c) noexcept nogil:
+    """Whether one of STRETCH pixels does."""
+    cdef unsigned int bits = 0
+    cdef int x
+    for x in range(STRETCH):  # hot
+        bits |= bits_of_float(c[x])
+    return bits != 0
+
+
 cdef inline bint find_spans(int *spans, float *plane, int width, int height) noexcept nogil:
     """Of each row the part that conducts. False: none does."""
     cdef size_t pitch = between_pitch(width)
@@ -307,6 +319,10 @@ cdef inline bint find_spans(int *spans, float *plane, int width, int height) noe
         c[width] = 0
         low = 0
         high = width
+        while high - low >= STRETCH and not conducts(c + low):
+            low += STRETCH
+        while high - low >= STRETCH and not conducts(c + high - STRETCH):
+            high -= STRETCH
         while low < high and c[low] == 0:
             low += 1
         while high > low and c[high - 1] == 0:

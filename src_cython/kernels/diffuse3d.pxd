@@ -20,7 +20,7 @@ In space, Euler's steps of Perona and Malik's scheme with the rational diffusivi
 with f^2 the mean of both pixels: where time has taken noise away, what remains tells finer edges from it.
 
 Beyond the border, the picture continues as its mirror image. As in kernels.diffuse, the rows of all steps advance as
-one wavefront: the step in time emits a row as soon as its neighbourhood is known, each step in space follows.
+one wavefront: the step in time emits two rows as soon as their neighbourhood is known, each step in space follows.
 """
 
 from libc.math cimport INFINITY, ceil
@@ -31,7 +31,7 @@ from common.c cimport crow, maxf, minf, row
 from common.pixels cimport View, load_part, load_view, store_row
 from kernels.diffuse cimport GHOST, row_floats, squared_differences
 from kernels.heat cimport reflect_ends, reflected
-from kernels.window cimport REACH, Window, describe_window, mean_around
+from kernels.window cimport REACH, Window, describe_window, mean_along, mean_near, weighted_mean, weighted_means
 
 
 cdef enum:
@@ -78,29 +78,51 @@ cdef inline void begin_mean(row total, row weights, row squares, crow u, int n) 
         squares[x] = 1
 
 
+cdef inline float resistance(float s2, float contrast2, float fall) noexcept nogil:
+    """Of which m is rise / resistance: rise = W * SLOPE * kt^2 and fall = (W + 1) * SLOPE * kt^2 spare a division.
+
+    A difference that is no number is as large as any. The bound keeps the product of two finite.
+    """
+    return fall + maxf(minf(s2, <float>1e18) - contrast2, 0)
+
+
 cdef inline void add_neighbour(
         row total, row weights, row squares, crow u, crow s2, int n, float contrast2, float rise,
         float fall) noexcept nogil:
-    """rise = W * SLOPE * kt^2 and fall = (W + 1) * SLOPE * kt^2 spare a division: m = rise / (fall + excess).
-
-    A difference that is no number is as large as any.
-    """
     cdef int x
     cdef float m
     for x in range(n):  # hot
-        m = rise / (fall + maxf(minf(s2[x], INFINITY) - contrast2, 0))
+        m = rise / resistance(s2[x], contrast2, fall)
         total[x] += m * u[x]
         weights[x] += m
         squares[x] += m * m
 
 
-cdef inline void end_mean(row u, row f2, crow total, crow weights, crow squares, int n) noexcept nogil:
+cdef inline void add_neighbours(
+        row total, row weights, row squares, crow u, crow v, crow u_s2, crow v_s2, int n, float contrast2, float rise,
+        float fall) noexcept nogil:
+    """Two, which share a division: 1/ab = (1/a)(1/b)."""
+    cdef int x
+    cdef float a, b, share
+    for x in range(n):  # hot
+        a = resistance(u_s2[x], contrast2, fall)
+        b = resistance(v_s2[x], contrast2, fall)
+        share = rise / (a * b)
+        a = a * share
+        b = b * share
+        total[x] += b * u[x] + a * v[x]
+        weights[x] += b + a
+        squares[x] += b * b + a * a
+
+
+cdef inline void end_mean(row total, row squares, crow weights, int n) noexcept nogil:
+    """In their place, v and f^2."""
     cdef int x
     cdef float share
     for x in range(n):  # hot
         share = <float>1 / weights[x]
-        u[x] = total[x] * share
-        f2[x] = squares[x] * (share * share)
+        total[x] = total[x] * share
+        squares[x] = squares[x] * (share * share)
 
 
 # In space. Edge x of a row is the one to pixel x+1, an edge below a pixel the one to the next row.
@@ -119,18 +141,48 @@ cdef inline void squared_edges(row across, row above, crow before, crow u, int n
         above[x] = (u[x] - before[x]) * (u[x] - before[x])
 
 
+cdef struct Fluxes:
+    float across
+    float below
+
+
+cdef inline Fluxes fluxes_of(
+        float s2_across, float s2_below, float k2_across, float k2_below, float across, float below) noexcept nogil:
+    """Both edges of a pixel share a division, 1/ab = (1/a)(1/b). The bound keeps the product finite."""
+    cdef Fluxes f
+    cdef float a = k2_across + minf(s2_across, <float>1e18)
+    cdef float b = k2_below + minf(s2_below, <float>1e18)
+    cdef float share = <float>1 / (a * b)
+    f.across = (k2_across * (b * share)) * across
+    f.below = (k2_below * (a * share)) * below
+    return f
+
+
 cdef inline void edge_fluxes(
         row across, row below, crow u, crow next_u, crow s2_across, crow s2_below, crow k2_across, crow k2_below,
         int n) noexcept nogil:
-    """Both edges of a pixel share a division, 1/ab = (1/a)(1/b). The bound keeps the product finite."""
     cdef int x
-    cdef float a, b, share
+    cdef Fluxes f
     for x in range(n):  # hot
-        a = k2_across[x] + minf(s2_across[x], <float>1e18)
-        b = k2_below[x] + minf(s2_below[x], <float>1e18)
-        share = <float>1 / (a * b)
-        across[x] = (k2_across[x] * (b * share)) * (u[x + 1] - u[x])
-        below[x] = (k2_below[x] * (a * share)) * (next_u[x] - u[x])
+        f = fluxes_of(s2_across[x], s2_below[x], k2_across[x], k2_below[x], u[x + 1] - u[x], next_u[x] - u[x])
+        across[x] = f.across
+        below[x] = f.below
+
+
+cdef inline void near_edge_fluxes(
+        row across, row below, crow u, crow next_u, const float *column_across, const float *column_below,
+        crow k2_across, crow k2_below, int n, const float *weights) noexcept nogil:
+    """Of squared differences that are to be weighed along the row, with one neighbour on each side."""
+    cdef float w0 = weights[0]
+    cdef float w1 = weights[1]
+    cdef int x
+    cdef Fluxes f
+    for x in range(n):  # hot
+        f = fluxes_of(
+            mean_near(column_across, x, w0, w1), mean_near(column_below, x, w0, w1), k2_across[x], k2_below[x],
+            u[x + 1] - u[x], next_u[x] - u[x])
+        across[x] = f.across
+        below[x] = f.below
 
 
 cdef inline void euler_row(row dst, crow u, crow across, crow below, crow above, int n, float tau) noexcept nogil:
@@ -148,8 +200,7 @@ cdef struct Ring:          # the last rows of a picture: row y is at y modulo th
 
 
 cdef enum:
-    SEGMENT = 256          # pixels of a row that go through all loops before the next ones: loops share them in L1
-    BUFFER = SEGMENT + 2 * GHOST
+    SEGMENT = 512          # pixels of a row that go through all loops before the next ones: loops share them in L1
 
 
 cdef struct InTime:
@@ -174,11 +225,12 @@ cdef struct Wavefront:
     Ring k2_below
     float *none            # zeros
     float *last
-    float *buffers
+    Ring buffers
 
 
 cdef enum:
-    BUFFERS = 5
+    ROWS = 2               # that the step in time emits together
+    BUFFERS = 10
 
 
 cdef struct Layout:        # of scratch memory; NULL: to see how much it takes
@@ -217,22 +269,22 @@ cdef inline size_t lay_wavefront(Wavefront *w, int width, const Diffusion3D *d, 
     scratch.first = memory
     scratch.used = 0
     for i in range(d.neighbours):
-        w.time.squares[i] = lay_ring(&scratch, pitch, 2 * d.in_time.radius + 1)
+        w.time.squares[i] = lay_ring(&scratch, pitch, 2 * d.in_time.radius + ROWS)
     w.time.known = 0
     w.time.middle = lay_row(&scratch, pitch)
     w.time.other = lay_row(&scratch, pitch)
     for i in range(d.steps):
-        w.levels[i].u = lay_ring(&scratch, pitch, radius + 2)
+        w.levels[i].u = lay_ring(&scratch, pitch, radius + (1 + ROWS if i == 0 else 2))
         w.levels[i].across = lay_ring(&scratch, pitch, 2 * radius + 2)
         w.levels[i].below = lay_ring(&scratch, pitch, 2 * radius + 1)
         w.levels[i].flux = lay_ring(&scratch, pitch, 2)
-    w.f2 = lay_ring(&scratch, pitch, 2)
+    w.f2 = lay_ring(&scratch, pitch, 1 + ROWS)
     # From the row whose variance is known to the one that the last step needs.
     w.k2_across = lay_ring(&scratch, pitch, d.steps * lag(d) + 1)
     w.k2_below = lay_ring(&scratch, pitch, d.steps * lag(d) + 1)
     w.none = lay_row(&scratch, pitch)
     w.last = lay_row(&scratch, pitch)
-    w.buffers = lay_ring(&scratch, BUFFER, BUFFERS).first
+    w.buffers = lay_ring(&scratch, row_floats(SEGMENT), BUFFERS)
     return scratch.used
 
 
@@ -244,7 +296,7 @@ cdef inline size_t wavefront_floats(int width, const Diffusion3D *d) noexcept no
 
 cdef inline float *buffer(const Wavefront *w, int i) noexcept nogil:
     """Room for a segment, with as much before and after it as a row has."""
-    return w.buffers + i * BUFFER
+    return row_of(&w.buffers, i)
 
 
 cdef inline void take_squares(
@@ -262,35 +314,60 @@ cdef inline void take_squares(
         t.known += 1
 
 
-cdef inline void row_in_time(
-        float *u, float *f2, Wavefront *w, int y, const View *middle, const View *around, int count, float contrast2,
-        const Diffusion3D *d) noexcept nogil:
-    """Row y of v and of f^2."""
-    cdef const float *near[2 * REACH + 1]
-    cdef float *other = buffer(w, 0)   # before it is loaded, the room that mean_around takes
-    cdef float *s2 = buffer(w, 1)
-    cdef float *total = buffer(w, 2)
-    cdef float *weights = buffer(w, 3)
-    cdef float *powers = buffer(w, 4)
+cdef inline void part_in_time(
+        Wavefront *w, int x, int n, int y, int rows, const View *middle, const View *around, int count,
+        float contrast2, const Diffusion3D *d) noexcept nogil:
+    """v and f^2 of n pixels, from x on, of `rows` rows, at most ROWS, from y on."""
+    cdef const float *near[2 * REACH + ROWS]
+    cdef float *total[ROWS]
+    cdef float *powers[ROWS]
+    cdef float *column = buffer(w, 0)
+    cdef float *other_column = buffer(w, 1)
+    cdef float *u = column             # free again when they are needed
+    cdef float *v = other_column
     cdef int radius = d.in_time.radius
-    cdef int height = middle.height
     cdef float rise = d.coupling * (contrast2 * slope())
     cdef float fall = rise + contrast2 * slope()
+    cdef int i, j, k, pair
+    for k in range(rows):
+        total[k] = row_of(&w.levels[0].u, y + k) + x
+        powers[k] = row_of(&w.f2, y + k) + x
+        load_part(u, middle, x, y + k, n)
+        begin_mean(total[k], buffer(w, 2 + k), powers[k], u, n)
+    i = 0
+    while i < count:
+        pair = min(2, count - i)
+        for j in range(pair):
+            for k in range(-radius, radius + ROWS):
+                near[REACH + k] = row_of(&w.time.squares[i + j], reflected(y + k, middle.height)) + x - GHOST
+            # From GHOST pixels before the first one on: where a row begins, a cache line does.
+            weighted_means(column - GHOST, other_column - GHOST, near + REACH, GHOST + n + radius, &d.in_time)
+            mean_along(buffer(w, 4 + j), column, n, &d.in_time)
+            mean_along(buffer(w, 6 + j), other_column, n, &d.in_time)
+        for k in range(rows):
+            load_part(u, &around[i], x, y + k, n)
+            if pair == 2:
+                load_part(v, &around[i + 1], x, y + k, n)
+                add_neighbours(
+                    total[k], buffer(w, 2 + k), powers[k], u, v, buffer(w, 4 + 2 * k), buffer(w, 5 + 2 * k), n,
+                    contrast2, rise, fall)
+            else:
+                add_neighbour(
+                    total[k], buffer(w, 2 + k), powers[k], u, buffer(w, 4 + 2 * k), n, contrast2, rise, fall)
+        i += 2
+    for k in range(rows):
+        end_mean(total[k], powers[k], buffer(w, 2 + k), n)
+
+
+cdef inline void rows_in_time(
+        Wavefront *w, int y, int rows, const View *middle, const View *around, int count, float contrast2,
+        const Diffusion3D *d) noexcept nogil:
+    cdef int radius = d.in_time.radius
     cdef int x = 0
-    cdef int i, k, n
     if count > 0:
-        take_squares(&w.time, min(y + radius, height - 1), middle, around, count, radius)
+        take_squares(&w.time, min(y + radius + ROWS - 1, middle.height - 1), middle, around, count, radius)
     while x < middle.width:
-        n = min(<int>SEGMENT, middle.width - x)
-        load_part(other, middle, x, y, n)
-        begin_mean(total, weights, powers, other, n)
-        for i in range(count):
-            for k in range(-radius, radius + 1):
-                near[REACH + k] = row_of(&w.time.squares[i], reflected(y + k, height)) + x
-            mean_around(s2, near + REACH, n, other, &d.in_time)
-            load_part(other, &around[i], x, y, n)
-            add_neighbour(total, weights, powers, other, s2, n, contrast2, rise, fall)
-        end_mean(u + x, f2 + x, total, weights, powers, n)
+        part_in_time(w, x, min(<int>SEGMENT, middle.width - x), y, rows, middle, around, count, contrast2, d)
         x += SEGMENT
 
 
@@ -300,20 +377,20 @@ cdef inline void take_variance(Wavefront *w, int y, int width, int height, float
     cdef float *before = row_of(&w.f2, max(y - 1, 0))
     cdef float half = <float>0.5 * contrast2
     reflect_ends(f2, width, 1)
-    edge_contrasts(row_of(&w.k2_across, y) - 1, f2 - 1, f2, width + 1, half)
-    edge_contrasts(row_of(&w.k2_below, max(y - 1, 0)) - 1, before - 1, f2 - 1, width + 1, half)
+    edge_contrasts(row_of(&w.k2_across, y), f2, f2 + 1, width, half)
+    edge_contrasts(row_of(&w.k2_below, max(y - 1, 0)), before, f2, width, half)
     if y == height - 1:
-        edge_contrasts(row_of(&w.k2_below, y) - 1, f2 - 1, f2 - 1, width + 1, half)
+        edge_contrasts(row_of(&w.k2_below, y), f2, f2, width, half)
 
 
 cdef inline void take_level(Level *level, int y, int width, int reach) noexcept nogil:
     """The squared differences at row y, as soon as it is there."""
     cdef float *u = row_of(&level.u, y)
     reflect_ends(u, width, reach)
-    # Those to a row -1 go where row 0 is not expected yet.
+    # Those to a row -1 go where row 0 is not expected yet. A row's room begins with a cache line.
     squared_edges(
-        row_of(&level.across, y) - reach, row_of(&level.below, y + level.below.rows - 1) - reach,
-        row_of(&level.u, max(y - 1, 0)) - reach, u - reach, width + 2 * reach - 1)
+        row_of(&level.across, y) - GHOST, row_of(&level.below, y + level.below.rows - 1) - GHOST,
+        row_of(&level.u, max(y - 1, 0)) - GHOST, u - GHOST, GHOST + width + reach - 1)
 
 
 cdef inline int reflected_edge(int y, int height) noexcept nogil:
@@ -331,10 +408,11 @@ cdef inline void row_in_space(
     """Row y after a step."""
     cdef const float *near_across[2 * REACH + 1]
     cdef const float *near_below[2 * REACH + 1]
-    cdef float *s2_across = buffer(w, 0)
-    cdef float *s2_below = buffer(w, 1)
-    cdef float *across = buffer(w, 2)
-    cdef float *column = buffer(w, 3)
+    cdef float *column_across = buffer(w, 0)
+    cdef float *column_below = buffer(w, 1)
+    cdef float *s2_across = buffer(w, 2)
+    cdef float *s2_below = buffer(w, 3)
+    cdef float *across = buffer(w, 4)
     cdef float *u = row_of(&level.u, y)
     cdef float *next_u = row_of(&level.u, min(y + 1, height - 1))
     cdef float *below = row_of(&level.flux, y)
@@ -346,17 +424,25 @@ cdef inline void row_in_space(
     cdef int k, n, edge
     for k in range(-radius, radius + 1):
         edge = reflected_edge(y + k, height)
-        near_across[REACH + k] = row_of(&level.across, reflected(y + k, height)) - 1
-        near_below[REACH + k] = (row_of(&level.below, edge) if edge >= 0 else w.none) - 1
+        near_across[REACH + k] = row_of(&level.across, reflected(y + k, height)) - GHOST
+        near_below[REACH + k] = (row_of(&level.below, edge) if edge >= 0 else w.none) - GHOST
+    (across - 1)[0] = 0        # from the mirror image
     while x < width:
-        # From the edge before the first pixel on.
         n = min(<int>SEGMENT, width - x)
-        mean_around(s2_across, near_across + REACH, n + 1, column, &d.in_space)
-        mean_around(s2_below, near_below + REACH, n + 1, column, &d.in_space)
-        edge_fluxes(
-            across, below + x - 1, u + x - 1, next_u + x - 1, s2_across, s2_below, k2_across + x - 1,
-            k2_below + x - 1, n + 1)
-        euler_row(out + x, u + x, across + 1, below + x, above + x, n, d.tau)
+        # As in time, from GHOST pixels before the first one on.
+        weighted_mean(column_across - GHOST, near_across + REACH, GHOST + n + radius, &d.in_space)
+        weighted_mean(column_below - GHOST, near_below + REACH, GHOST + n + radius, &d.in_space)
+        if radius == 1:
+            near_edge_fluxes(
+                across, below + x, u + x, next_u + x, column_across, column_below, k2_across + x, k2_below + x, n,
+                d.in_space.weights)
+        else:
+            mean_along(s2_across, column_across, n, &d.in_space)
+            mean_along(s2_below, column_below, n, &d.in_space)
+            edge_fluxes(
+                across, below + x, u + x, next_u + x, s2_across, s2_below, k2_across + x, k2_below + x, n)
+        euler_row(out + x, u + x, across, below + x, above + x, n, d.tau)
+        (across - 1)[0] = across[n - 1]
         for k in range(-radius, radius + 1):
             near_across[REACH + k] += SEGMENT
             near_below[REACH + k] += SEGMENT
@@ -376,9 +462,8 @@ cdef inline void diffuse3d_plane(
     memset(w.none - GHOST, 0, row_floats(width) * sizeof(float))
     for front in range(height + d.steps * lag(d)):
         if front < height:
-            row_in_time(
-                row_of(&w.levels[0].u, front), row_of(&w.f2, front), &w, front, middle, around, count,
-                contrasts.time, d)
+            if front % ROWS == 0:
+                rows_in_time(&w, front, min(<int>ROWS, height - front), middle, around, count, contrasts.time, d)
             take_variance(&w, front, width, height, contrasts.space)
             take_level(&w.levels[0], front, width, lag(d))
         for step in range(1, d.steps + 1):

@@ -5,12 +5,14 @@
 - 1 - exp(-3.31488 (k/s)^8): Weickert, Anisotropic Diffusion in Image Processing, 1998
 - (1 - s^2/(5 k^2))^2 up to s^2 = 5 k^2, then 0: Tukey's biweight; Black, Sapiro, Marimont, Heeger, IEEE TIP 7(3), 1998
 - any function of s^2/k^2 that comes compiled
+
+Numbers are marked as floats: of a plain 1 Cython makes a double, and what is computed with it takes twice as long.
 """
 
 from libc.math cimport M_LN2, sqrtf
 from libc.stdint cimport int64_t
 
-from common.c cimport float_of_bits, maxf, minf, row
+from common.c cimport bits_of_float, float_of_bits, maxf, minf, row
 from common.maths cimport exponential
 
 
@@ -35,22 +37,28 @@ cdef struct OwnDiffusivity:
 
 cdef inline float exp_of_minus(float z) noexcept nogil:
     """exp(-z) to 3e-7 for z >= 0: as 2^-y, by the integer nearest to y and a Taylor polynomial of the rest."""
-    cdef float y = minf(z * <float>1.44269504, 126)
-    cdef float whole = (y + <float>12582912.0) - <float>12582912.0
+    # At least 2^-100, so that what it is multiplied by makes no denormal numbers of it, which take processors long.
+    cdef float y = minf(z * <float>1.44269504, 100)
+    cdef float shifted = y + <float>12582912.0     # the last bits of which are the integer
+    cdef float whole = shifted - <float>12582912.0
     cdef float f = (whole - y) * <float>0.693147181
-    cdef float p = 1 + f * (1 + f * (<float>0.5 + f * (<float>0.166666667 + f * (
+    cdef float p = <float>1 + f * (<float>1 + f * (<float>0.5 + f * (<float>0.166666667 + f * (
         <float>0.0416666667 + f * (<float>0.00833333333 + f * <float>0.00138888889)))))
-    return p * float_of_bits(<unsigned int>(127 - <int>whole) << 23)
+    return p * float_of_bits((<unsigned int>127 << 23) - (bits_of_float(shifted) << 23))
+
+
+cdef inline float weickert_drop(float ratio2) noexcept nogil:
+    """1 - g, of k^2/s^2."""
+    cdef float ratio4 = ratio2 * ratio2
+    return exp_of_minus(<float>3.31488 * (ratio4 * ratio4))
 
 
 cdef inline float weickert_diffusivity(float s2, float k2) noexcept nogil:
-    cdef float ratio2 = k2 / s2
-    cdef float ratio4 = ratio2 * ratio2
-    return 1 - exp_of_minus(<float>3.31488 * (ratio4 * ratio4))
+    return 1 - weickert_drop(k2 / s2)
 
 
 cdef inline float tukey_diffusivity(float s2, float k2) noexcept nogil:
-    cdef float rest = maxf(1 - s2 / (5 * k2), 0)
+    cdef float rest = maxf(<float>1 - s2 / (<float>5 * k2), 0)
     return rest * rest
 
 

@@ -23,9 +23,9 @@ from common.pixels cimport Pixels, View, load_part, working_pixels
 from kernels.diffuse cimport GHOST, plane_floats, row_floats, set_ghosts
 from kernels.heat cimport Heat, heat_floats
 from kernels.regions cimport Box
-from kernels.structure cimport corner_gradient_row, smooth_plane
+from kernels.structure cimport DIFFERENCES, Differences, lay_differences, smooth_plane, take_differences
 from kernels.tensor cimport (
-    EED, TensorDiffusion, eed_gradient_row, flow, momentum, reflected_row, set_contrast, set_time, sum_row, tie_border)
+    EED, TensorDiffusion, eed_gradient_row, flow, momentum, set_contrast, set_time, sum_row, tie_border)
 
 
 cdef enum:
@@ -69,7 +69,7 @@ cdef inline int eed_margin(double sigma) noexcept nogil:
 
 cdef inline size_t weight_rows(const TensorDiffusion *d) noexcept nogil:
     """Four kinds of weights until the last step has used them; what they are computed from."""
-    return 4 * (d.length + 1) + 5
+    return 4 * (d.length + 1) + 3 + DIFFERENCES
 
 
 cdef inline size_t span_floats(int height) noexcept nogil:
@@ -233,19 +233,19 @@ cdef inline void run_cycle(
     cdef float half_tau = <float>0.5 * d.tau
     cdef float *halves = rows + GHOST          # two rows
     cdef float *downward = halves + 2 * line   # of corners
-    cdef float *gx = halves + 3 * line
-    cdef float *gy = halves + 4 * line
-    cdef float *across = halves + 5 * line
+    cdef float *across = halves + 3 * line
     cdef float *below = across + slots * line
     cdef float *falling = below + slots * line
     cdef float *rising = falling + slots * line
     cdef float *weights
     cdef float *out
     cdef const float *mid
+    cdef Differences differences
     cdef Span none, s
     cdef size_t here, under
     cdef int front, step, x, y, n
     none.first = none.end = 0
+    lay_differences(&differences, rising + slots * line - GHOST, p.width)
     for front in range(p.height + d.length):
         if front <= p.height:
             s = span_of_both(
@@ -253,14 +253,11 @@ cdef inline void run_cycle(
             n = corners(s, p.width)
             weights = halves + (front % 2) * line
             here = (front % slots) * line
-            corner_gradient_row(
-                gx, gy, reflected_row(v, front - 2, p.width, p.height) + s.first,
-                reflected_row(v, front - 1, p.width, p.height) + s.first,
-                reflected_row(v, front, p.width, p.height) + s.first,
-                reflected_row(v, front + 1, p.width, p.height) + s.first, n)
+            take_differences(&differences, v, front, p.width, p.height)
             eed_gradient_row(
-                weights + s.first, downward + s.first, falling + here + s.first, rising + here + s.first, gx, gy, n,
-                d.contrast2, half_tau)
+                weights + s.first, downward + s.first, falling + here + s.first, rising + here + s.first,
+                differences.a + s.first, differences.b + s.first, differences.c + s.first, differences.d + s.first,
+                differences.columns + s.first, n, d.contrast2, half_tau)
             if s.first == 0:
                 tie_border(downward, falling + here, rising + here, weights, 0)
             if s.first + n > p.width:

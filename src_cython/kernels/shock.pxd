@@ -18,12 +18,12 @@ a step of tau <= 1/sqrt(2) takes no pixel beyond them, so nothing is brighter or
 from libc.math cimport ceil, fmax, sqrtf
 from libc.stddef cimport ptrdiff_t, size_t
 
-from common.c cimport crow, limitf, maxf, row
+from common.c cimport bits_of_float, crow, float_of_bits, limitf, maxf, row
 from common.pixels cimport Pixels, load_row, store_row, working_pixels
 from kernels.diffuse cimport GHOST, plane_floats, row_floats, set_ghosts
 from kernels.heat cimport Heat, heat_floats
 from kernels.structure cimport (
-    Gradient, anisotropy, per_anisotropy, pixel_gradient, pixel_vector_row, smooth_in_place, smooth_plane)
+    Gradient, anisotropy, directed, pixel_gradient, pixel_vector_row, smooth_in_place, smooth_plane)
 
 
 cdef struct ShockFilter:
@@ -40,39 +40,43 @@ cdef inline void set_time(ShockFilter *d, double time) noexcept nogil:
     d.tau = <float>(time / d.steps)
 
 
-cdef inline float curvature(crow up, crow mid, crow down, float cosine, float sine, int x) noexcept nogil:
-    """v_ww = (vxx + vyy)/2 + (cos 2a (vxx - vyy) + sin 2a 2vxy)/2, w at the angle a."""
+cdef inline float curvature(crow up, crow mid, crow down, float cosine, float sine, float length, int x) noexcept nogil:
+    """2 v_ww = vxx + vyy + cos 2a (vxx - vyy) + sin 2a 2vxy, w at the angle a, times `length`, that of the vector."""
     cdef float v = mid[x]
     cdef float vxx = (mid[x - 1] - v) + (mid[x + 1] - v)
     cdef float vyy = (up[x] - v) + (down[x] - v)
     cdef float vxy2 = <float>0.5 * ((up[x - 1] + down[x + 1]) - (up[x + 1] + down[x - 1]))
-    return <float>0.5 * ((vxx + vyy) + per_anisotropy(
-        cosine * (vxx - vyy) + sine * vxy2, anisotropy(cosine, sine)))
+    return (vxx + vyy) * length + (cosine * (vxx - vyy) + sine * vxy2)
 
 
-cdef inline float rise(float before, float after) noexcept nogil:
-    # To the higher of two neighbours.
-    return maxf(maxf(before, after), 0)
+cdef inline float turned(float v, unsigned int sign) noexcept nogil:
+    return float_of_bits(bits_of_float(v) ^ sign)
+
+
+cdef inline float rise(float before, float after, unsigned int sign) noexcept nogil:
+    # To the higher of two neighbours, or the fall to the lower one.
+    return maxf(maxf(turned(before, sign), turned(after, sign)), 0)
 
 
 cdef inline void shock_row(
         row dst, crow up, crow mid, crow down, crow v_up, crow v, crow v_down, crow cosine, crow sine, int n,
         float softness, float tau) noexcept nogil:
     cdef Gradient g
-    cdef float u, w, e, t, b, s, dx, dy
+    cdef float half_tau = <float>0.5 * tau
+    cdef float u, length, s, dx, dy
+    cdef unsigned int sign
     cdef int x
     for x in range(n):  # hot
         g = pixel_gradient(v_up, v, v_down, x)
+        length = directed(anisotropy(cosine[x], sine[x]))
         s = softness + <float>0.25 * sqrtf(g.x * g.x + g.y * g.y)
-        s = limitf(curvature(v_up, v, v_down, cosine[x], sine[x], x) / s, 1)
+        s = limitf(half_tau * curvature(v_up, v, v_down, cosine[x], sine[x], length, x) / (length * s), tau)
+        # Selected by its sign bit: of a condition compilers make branches of masks.
+        sign = ~bits_of_float(s) & 0x80000000u
         u = mid[x]
-        w = mid[x - 1] - u
-        e = mid[x + 1] - u
-        t = up[x] - u
-        b = down[x] - u
-        dx = rise(w, e) if s < 0 else rise(-w, -e)
-        dy = rise(t, b) if s < 0 else rise(-t, -b)
-        dst[x] = u - tau * s * sqrtf(dx * dx + dy * dy)
+        dx = rise(mid[x - 1] - u, mid[x + 1] - u, sign)
+        dy = rise(up[x] - u, down[x] - u, sign)
+        dst[x] = u - s * sqrtf(dx * dx + dy * dy)
 
 
 cdef inline size_t shock_floats(int width, int height, const ShockFilter *d) noexcept nogil:

@@ -93,7 +93,10 @@ cdef inline unsigned int deviation_bits(float s2, float centre) noexcept nogil:
 
 
 cdef inline float median_deviation(const float *s2, int width, int height, float centre) noexcept nogil:
-    """The median of |s - centre|, the lower one of an even number: its bits, found from the highest down."""
+    """The median of |s - centre|, the lower one of an even number: its bits, found from the highest down.
+
+    That of s itself is the root of that of s^2.
+    """
     cdef unsigned int histogram[BINS]
     cdef unsigned int bits
     cdef unsigned int found = 0
@@ -107,7 +110,10 @@ cdef inline float median_deviation(const float *s2, int width, int height, float
         memset(histogram, 0, sizeof(histogram))
         for y in range(height):
             for x in range(width):
-                bits = deviation_bits(s2[y * pitch + x], centre)
+                if centre == 0:
+                    bits = bits_of_float(s2[y * pitch + x]) & 0x7FFFFFFF
+                else:
+                    bits = deviation_bits(s2[y * pitch + x], centre)
                 if bits >> known == found >> known:
                     histogram[(bits >> shift) & (BINS - 1)] += 1
         below = 0
@@ -119,7 +125,7 @@ cdef inline float median_deviation(const float *s2, int width, int height, float
         found |= <unsigned int>i << shift
         known = shift
         shift = max(0, shift - 10)
-    return float_of_bits(found)
+    return sqrtf(float_of_bits(found)) if centre == 0 else float_of_bits(found)
 
 
 cdef inline double robust_contrast(const float *s2, int width, int height, double unit) noexcept nogil:

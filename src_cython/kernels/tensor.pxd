@@ -29,12 +29,12 @@ from libc.stddef cimport ptrdiff_t, size_t
 from common.c cimport crow, row
 from common.pixels cimport Pixels, load_row, store_row, working_pixels
 from kernels.diffuse cimport GHOST, plane_floats, row_floats, set_ghosts
-from kernels.diffusivity cimport exp_of_minus, weickert_diffusivity
-from kernels.heat cimport Heat, heat_floats, reflected
+from kernels.diffusivity cimport exp_of_minus, weickert_drop
+from kernels.heat cimport Heat, heat_floats
 from kernels.steering cimport View, robust_contrast, squared_gradient
 from kernels.structure cimport (
-    anisotropy, corner_gradient_row, corner_trace_row, corner_vector_row, per_anisotropy, smooth_in_place,
-    smooth_plane)
+    DIFFERENCES, Differences, Gradient, anisotropy, corner_gradient, corner_trace_row, corner_vector_row, directed,
+    lay_differences, smooth_in_place, smooth_plane, take_differences)
 
 
 cdef enum Mode:
@@ -92,32 +92,36 @@ cdef struct CornerRows:
     float *downward
     float *falling
     float *rising
-    float *gx              # what the weights are computed from, unless that is planes
-    float *gy
+    Differences v          # what the weights are computed from, unless that is planes
 
 
-cdef inline Weights weights_of(float a, float b, float c, float half_tau) noexcept nogil:
+cdef inline Weights weights_of(float a, float b, float c) noexcept nogil:
+    """a, b and c are multiplied by half of tau."""
     cdef Weights w
     cdef float delta = <float>0.25 * (a + c) + <float>0.5 * fabsf(b)
-    w.across = half_tau * (a - delta)
-    w.downward = half_tau * (c - delta)
-    w.falling = half_tau * (delta + b)
-    w.rising = half_tau * (delta - b)
+    w.across = a - delta
+    w.downward = c - delta
+    w.falling = delta + b
+    w.rising = delta - b
     return w
 
 
 cdef inline void eed_gradient_row(
-        row across, row downward, row falling, row rising, crow gx, crow gy, int n,
+        row across, row downward, row falling, row rising, crow a, crow b, crow c, crow d, crow columns, int n,
         float contrast2, float half_tau) noexcept nogil:
     """Edge-enhancing, of unsmoothed structure, mu1 = |g|^2 and mu2 = 0: D = I - (1 - l1)/mu1 * g g^T."""
     cdef Weights w
-    cdef float xx, yy, q
+    cdef Gradient g
+    cdef float xx, yy, share, q
     cdef int x
     for x in range(n):  # hot
-        xx = gx[x] * gx[x]
-        yy = gy[x] * gy[x]
-        q = per_anisotropy(<float>1 - weickert_diffusivity(xx + yy, contrast2), xx + yy)
-        w = weights_of(<float>1 - q * xx, -q * (gx[x] * gy[x]), <float>1 - q * yy, half_tau)
+        g = corner_gradient(
+            a[x], b[x], c[x], d[x], columns[x - 2], columns[x - 1], columns[x], columns[x + 1])
+        xx = g.x * g.x
+        yy = g.y * g.y
+        share = 1 / directed(xx + yy)
+        q = (half_tau * weickert_drop(contrast2 * share)) * share
+        w = weights_of(half_tau - q * xx, -q * (g.x * g.y), half_tau - q * yy)
         across[x] = w.across
         downward[x] = w.downward
         falling[x] = w.falling
@@ -128,14 +132,15 @@ cdef inline void eed_row(
         row across, row downward, row falling, row rising, crow trace, crow cosine, crow sine, int n,
         float contrast2, float half_tau) noexcept nogil:
     cdef Weights w
+    cdef float quarter_tau = <float>0.5 * half_tau
     cdef float root, drop, q, turn
     cdef int x
     for x in range(n):  # hot
         root = anisotropy(cosine[x], sine[x])
-        drop = <float>0.5 * (<float>1 - weickert_diffusivity(<float>0.5 * (trace[x] + root), contrast2))
-        q = per_anisotropy(drop, root)
+        drop = quarter_tau * weickert_drop(contrast2 / (<float>0.5 * (trace[x] + root)))
+        q = drop / directed(root)
         turn = q * cosine[x]
-        w = weights_of((<float>1 - drop) - turn, -q * sine[x], (<float>1 - drop) + turn, half_tau)
+        w = weights_of((half_tau - drop) - turn, -q * sine[x], (half_tau - drop) + turn)
         across[x] = w.across
         downward[x] = w.downward
         falling[x] = w.falling
@@ -146,15 +151,17 @@ cdef inline void ced_row(
         row across, row downward, row falling, row rising, crow cosine, crow sine, int n,
         float contrast2, float alpha, float half_tau) noexcept nogil:
     cdef Weights w
-    cdef float s, ratio, gain, turn
+    cdef float least = half_tau * alpha
+    cdef float most = half_tau * (<float>0.5 * (<float>1 - alpha))
+    cdef float share, ratio, gain, turn
     cdef int x
     for x in range(n):  # hot
-        s = per_anisotropy(1, anisotropy(cosine[x], sine[x]))
-        ratio = contrast2 * s
-        gain = <float>0.5 * (<float>1 - alpha) * exp_of_minus(<float>0.693147181 * (ratio * ratio))
-        s = gain * s
-        turn = s * cosine[x]
-        w = weights_of((alpha + gain) - turn, -s * sine[x], (alpha + gain) + turn, half_tau)
+        share = 1 / directed(anisotropy(cosine[x], sine[x]))
+        ratio = contrast2 * share
+        gain = most * exp_of_minus(<float>0.693147181 * (ratio * ratio))
+        share = gain * share
+        turn = share * cosine[x]
+        w = weights_of((least + gain) - turn, -share * sine[x], (least + gain) + turn)
         across[x] = w.across
         downward[x] = w.downward
         falling[x] = w.falling
@@ -211,8 +218,9 @@ cdef inline int structure_planes(const TensorDiffusion *d) noexcept nogil:
 
 
 cdef inline int wavefront_rows(const TensorDiffusion *d) noexcept nogil:
-    """Three rows a step and one that is finished; four kinds of weights until the last step has used them; corners."""
-    return 3 * d.length + 1 + 4 * (d.length + 1) + 5
+    """Three rows a step and one that is finished; four kinds of weights until the last step has used them; what is on
+    the way to them."""
+    return 3 * d.length + 1 + 4 * (d.length + 1) + 3 + DIFFERENCES
 
 
 cdef inline bint keeps_between(const TensorDiffusion *d) noexcept nogil:
@@ -229,36 +237,28 @@ cdef inline size_t tensor_floats(int width, int height, const TensorDiffusion *d
     return size + max(heat, heat_floats(width + 1, height + 1, &d.rho))
 
 
-cdef inline const float *reflected_row(const float *v, int y, int width, int height) noexcept nogil:
-    return v + reflected(y, height) * row_floats(width)
-
-
 cdef inline void structure_of(
-        float *planes, const float *v, int width, int height, const TensorDiffusion *d, float *scratch) noexcept nogil:
+        float *planes, const float *v, int width, int height, const TensorDiffusion *d, float *rows,
+        float *scratch) noexcept nogil:
     """Cosine, sine and, for edge-enhancing diffusion, trace of the smoothed structure tensor at all corners."""
     cdef size_t pitch = row_floats(width + 1)
     cdef size_t size = plane_floats(width + 1, height + 1)
+    cdef Differences s
     cdef float *line
-    cdef const float *v0
-    cdef const float *v1
-    cdef const float *v2
-    cdef const float *v3
     cdef int y, i
+    lay_differences(&s, rows, width)
     for y in range(height + 1):
         line = planes + y * pitch + GHOST
-        v0 = reflected_row(v, y - 2, width, height)
-        v1 = reflected_row(v, y - 1, width, height)
-        v2 = reflected_row(v, y, width, height)
-        v3 = reflected_row(v, y + 1, width, height)
-        corner_vector_row(line, line + size, v0, v1, v2, v3, width + 1)
+        take_differences(&s, v, y, width, height)
+        corner_vector_row(line, line + size, s.a, s.b, s.c, s.d, s.columns, width + 1)
         if d.mode == EED:
-            corner_trace_row(line + 2 * size, v0, v1, v2, v3, width + 1)
+            corner_trace_row(line + 2 * size, s.a, s.b, s.c, s.d, s.columns, width + 1)
     for i in range(structure_planes(d)):
         smooth_in_place(planes + i * size, width + 1, height + 1, &d.rho, scratch)
 
 
 cdef inline void weights_row(
-        CornerRows w, int y, const float *v, const float *planes, int width, int height,
+        CornerRows *w, int y, const float *v, const float *planes, int width, int height,
         const TensorDiffusion *d) noexcept nogil:
     """The weights of the corners between the pixels of the rows y-1 and y."""
     cdef size_t size = plane_floats(width + 1, height + 1)
@@ -267,10 +267,10 @@ cdef inline void weights_row(
     cdef int n = width + 1
     cdef int x
     if not keeps_planes(d):
-        corner_gradient_row(
-            w.gx, w.gy, reflected_row(v, y - 2, width, height), reflected_row(v, y - 1, width, height),
-            reflected_row(v, y, width, height), reflected_row(v, y + 1, width, height), n)
-        eed_gradient_row(w.across, w.downward, w.falling, w.rising, w.gx, w.gy, n, d.contrast2, half_tau)
+        take_differences(&w.v, v, y, width, height)
+        eed_gradient_row(
+            w.across, w.downward, w.falling, w.rising, w.v.a, w.v.b, w.v.c, w.v.d, w.v.columns, n, d.contrast2,
+            half_tau)
     elif d.mode == EED:
         eed_row(
             w.across, w.downward, w.falling, w.rising, line + 2 * size, line, line + size, n, d.contrast2, half_tau)
@@ -294,7 +294,7 @@ cdef inline void run_cycle(
     cdef float *u = rows + GHOST
     cdef float *last = u + 3 * length * pitch
     cdef float *halves = last + pitch
-    cdef float *across = halves + 5 * pitch
+    cdef float *across = halves + 3 * pitch
     cdef float *downward = across + slots * pitch
     cdef float *falling = downward + slots * pitch
     cdef float *rising = falling + slots * pitch
@@ -305,6 +305,7 @@ cdef inline void run_cycle(
     cdef CornerRows w
     cdef size_t above, below
     cdef int front, step, y
+    lay_differences(&w.v, rising + slots * pitch - GHOST, width)
     for front in range(height + length):
         if front < height:
             out = u + (front % 3) * pitch
@@ -313,11 +314,9 @@ cdef inline void run_cycle(
         if front <= height:
             w.across = halves + (front % 2) * pitch
             w.downward = halves + 2 * pitch
-            w.gx = halves + 3 * pitch
-            w.gy = halves + 4 * pitch
             w.falling = falling + (front % slots) * pitch
             w.rising = rising + (front % slots) * pitch
-            weights_row(w, front, v, planes, width, height, d)
+            weights_row(&w, front, v, planes, width, height, d)
             sum_row(downward + (front % slots) * pitch, w.downward, w.downward + 1, width)
             if front > 0:
                 sum_row(across + ((front - 1) % slots) * pitch, halves, halves + pitch, width + 1)
@@ -378,7 +377,7 @@ cdef inline void tensor_plane(
             contrast[0] = robust_contrast(between, width, height, d.unit)
             set_contrast(d, contrast[0])
         if keeps_planes(d):
-            structure_of(planes, v + GHOST, width, height, d, heat)
+            structure_of(planes, v + GHOST, width, height, d, rows, heat)
         if cycle == d.cycles - 1:
             run_cycle(
                 dst, dst_stride, pixels, now, now_stride, now_pixels, v + GHOST, planes, width, height, d,

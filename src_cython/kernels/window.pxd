@@ -45,6 +45,12 @@ cdef inline void mean_of_3(row out, crow a, crow centre, crow b, int n, const fl
         out[x] = w0 * centre[x] + w1 * (a[x] + b[x])
 
 
+cdef inline float seven(
+        float a3, float a2, float a1, float centre, float b1, float b2, float b3, float w0, float w1, float w2,
+        float w3) noexcept nogil:
+    return (w0 * centre + w1 * (a1 + b1)) + (w2 * (a2 + b2) + w3 * (a3 + b3))
+
+
 cdef inline void mean_of_7(row out, const float **rows, int n, const float *weights) noexcept nogil:
     cdef crow a3 = (rows - 3)[0]
     cdef crow a2 = (rows - 2)[0]
@@ -59,7 +65,27 @@ cdef inline void mean_of_7(row out, const float **rows, int n, const float *weig
     cdef float w3 = weights[3]
     cdef int x
     for x in range(n):  # hot
-        out[x] = (w0 * centre[x] + w1 * (a1[x] + b1[x])) + (w2 * (a2[x] + b2[x]) + w3 * (a3[x] + b3[x]))
+        out[x] = seven(a3[x], a2[x], a1[x], centre[x], b1[x], b2[x], b3[x], w0, w1, w2, w3)
+
+
+cdef inline void means_of_7(row out, row next_out, const float **rows, int n, const float *weights) noexcept nogil:
+    """Around two rows, which share what is loaded."""
+    cdef crow a3 = (rows - 3)[0]
+    cdef crow a2 = (rows - 2)[0]
+    cdef crow a1 = (rows - 1)[0]
+    cdef crow centre = rows[0]
+    cdef crow b1 = rows[1]
+    cdef crow b2 = rows[2]
+    cdef crow b3 = rows[3]
+    cdef crow b4 = rows[4]
+    cdef float w0 = weights[0]
+    cdef float w1 = weights[1]
+    cdef float w2 = weights[2]
+    cdef float w3 = weights[3]
+    cdef int x
+    for x in range(n):  # hot
+        out[x] = seven(a3[x], a2[x], a1[x], centre[x], b1[x], b2[x], b3[x], w0, w1, w2, w3)
+        next_out[x] = seven(a2[x], a1[x], centre[x], b1[x], b2[x], b3[x], b4[x], w0, w1, w2, w3)
 
 
 cdef inline void add_pair(row out, crow a, crow b, int n, float weight) noexcept nogil:
@@ -84,16 +110,28 @@ cdef inline void weighted_mean(float *out, const float **rows, int n, const Wind
         k += 1
 
 
-cdef inline void mean_around(float *out, const float **rows, int n, float *column, const Window *w) noexcept nogil:
-    """The same along both axes; of the rows, `radius` more pixels count on either side.
+cdef inline void weighted_means(float *out, float *next_out, const float **rows, int n, const Window *w) noexcept nogil:
+    """weighted_mean around two rows, one following the other."""
+    cdef int k
+    if w.radius < 3:
+        weighted_mean(out, rows, n, w)
+        weighted_mean(next_out, rows + 1, n, w)
+        return
+    means_of_7(out, next_out, rows, n, w.weights)
+    for k in range(4, w.radius + 1):
+        add_pair(out, (rows - k)[0], rows[k], n, w.weights[k])
+        add_pair(next_out, (rows + 1 - k)[0], rows[k + 1], n, w.weights[k])
 
-    column: room for so many.
-    """
+
+cdef inline void mean_along(float *out, const float *u, int n, const Window *w) noexcept nogil:
+    """out[x] = sum over k of weights[|k|] * u[x + k], k from -radius to radius."""
     cdef const float *beside[2 * REACH + 1]
-    cdef const float *wide[2 * REACH + 1]
     cdef int k
     for k in range(-w.radius, w.radius + 1):
-        wide[REACH + k] = rows[k] - w.radius
-        beside[REACH + k] = column + w.radius + k
-    weighted_mean(column, wide + REACH, n + 2 * w.radius, w)
+        beside[REACH + k] = u + k
     weighted_mean(out, beside + REACH, n, w)
+
+
+cdef inline float mean_near(const float *u, int x, float w0, float w1) noexcept nogil:
+    """The same around u[x], of a radius of 1."""
+    return w0 * u[x] + w1 * ((u - 1)[x] + u[x + 1])
