@@ -22,9 +22,9 @@ type Measurement = Callable[[int], float]
 type Prepare = Callable[[], Measurement]
 
 ROUNDS = 5
-SECONDS = 0.1
+SECONDS = 0.06
 """What a measurement should take at least: a hundred times what starting and waking threads takes."""
-BUDGET = 8.0
+BUDGET = 3.0
 """What all rounds of one measurement may take; of what takes longer there are fewer rounds, down to one."""
 MOST = 5000
 """Frames of a measurement."""

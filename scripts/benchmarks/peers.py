@@ -27,7 +27,7 @@ from vs_vdiff.errors import CommandError
 
 from . import inpaint
 from .measuring import Measurement, called, played
-from .settings import SIZES, Clip, NotThereError, Picture, Setting
+from .settings import FRAMES, SIZES, Clip, NotThereError, Picture, Setting
 
 core = vs.core
 
@@ -157,7 +157,7 @@ def raw_video(setting: Setting, family: str) -> Path:
 
 
 def ffmpeg_filter(chain: str, name: str = "", same: bool = True, slow: bool = False, **args: Any) -> Peer:
-    """FFmpeg's filters on the same frames as raw video in memory, less the time of a run without them.
+    """FFmpeg's filters on the same frames in memory, less the time of a run without them.
 
     It may use as many CPUs as the core has threads: other work than that of filters has threads of its own.
     """
@@ -173,17 +173,19 @@ def ffmpeg_filter(chain: str, name: str = "", same: bool = True, slow: bool = Fa
             raise NotThereError(str(error)) from error
         given = ["-f", "rawvideo", "-pix_fmt", PIXELS[family, setting.depth], "-s", f"{setting.width}x{setting.height}"]
         threads = ["-threads", "1", "-filter_threads", str(setting.threads)]
+        options = ["-v", "error", "-nostdin", *threads, *given, "-i", str(raw)]
 
         def seconds(filters: str, frames: int) -> float:
-            length = ["-frames:v", str(frames), "-vf", filters, "-f", "null", "-"]
+            # Read once, and shown over and over: reading would take longer than many a filter.
+            looped = f"loop=loop={-(-frames // FRAMES)}:size={FRAMES},{filters}"
             start = time.perf_counter()
-            options = ["-v", "error", "-nostdin", *threads, "-stream_loop", "-1", *given, "-i", str(raw), *length]
-            done = subprocess.run([*command, *options], stderr=subprocess.PIPE, text=True)
+            output = ["-frames:v", str(frames), "-vf", looped, "-f", "null", "-"]
+            done = subprocess.run([*command, *options, *output], stderr=subprocess.PIPE, text=True)
             if done.returncode:
                 raise NotThereError(done.stderr.strip().splitlines()[-1])
             return time.perf_counter() - start
 
-        return lambda frames: max(1e-3, seconds(chain, frames) - seconds("null", frames))
+        return lambda frames: max(1e-4, seconds(chain, frames) - seconds("null", frames))
 
     args.setdefault("depths", ("8", "16"))
     return Peer(name or f"FFmpeg {chain.split('=')[0]}", prepare, same, least=2 if slow else 16, **args)

@@ -72,9 +72,8 @@ def measured(work: Work, setting: Setting, rounds: int) -> Record:
     of_machine, counts = limits(work, setting)
     results = in_turn(of_machine | plans, rounds)
     ours = results[work.name]
-    # Of each limit, how many times as long our frame takes as the machine would need.
-    slower = {name: counts[name] / ratio(ours, results[name]) for name in counts}
-    bound = max(slower, key=lambda name: slower[name])
+    parts = {name: count * ratio(ours, results[name]) for name, count in counts.items()}
+    bound = max(parts, key=lambda name: parts[name])
     same = {peer.name: peer.same for peer in work.peers}
     return {
         "work": work.name,
@@ -84,7 +83,7 @@ def measured(work: Work, setting: Setting, rounds: int) -> Record:
         "fps": shortened(ours.fps),
         "frames": ours.frames,
         "rounds": len(ours.seconds),
-        "limits": {name: shortened(1 / each) for name, each in slower.items()},
+        "limits": {name: shortened(each) for name, each in parts.items()},
         "bound": bound,
         "machine": {name: shortened(results[name].fps) for name in counts},
         "peers": {name: beside(ours, results[name], same[name]) for name in same if name in results}
