@@ -58,7 +58,7 @@ class Peer:
         """Why it is not measured there, or nothing."""
         if setting.depth not in self.depths:
             return "it does not take that depth"
-        return "" if setting.size in self.sizes else "it takes too long there"
+        return "" if setting.size in self.sizes else "it takes long, and is measured at 1080p"
 
 
 # VapourSynth
@@ -349,7 +349,7 @@ def gmic(command: str) -> Peer:
 
         return called(run, frames)
 
-    return Peer(f"G'MIC {command}", prepare, same=False, depths=("float",))
+    return Peer(f"G'MIC {command}", prepare, same=False, depths=("float",), sizes=("1080p",))
 
 
 def numpy_diffusion(setting: Setting, family: str) -> Measurement:

@@ -49,6 +49,10 @@ from .settings import Clip, NotThereError, Setting
 core = vs.core
 
 
+LONG: dict[str, Any] = {"sizes": ("1080p",)}
+"""For peers that take a large part of a second for a frame, and of other sizes as many times as much or as little."""
+
+
 @dataclass(frozen=True)
 class Work:
     """A filter with its arguments.
@@ -118,8 +122,8 @@ def diffuse_works() -> Iterator[Work]:
         (
             plugin("akarin.Expr, 10 nodes", perona_malik(10, 0.2, 8)),
             Peer("cv2.ximgproc.anisotropicDiffusion", opencv_diffusion, depths=("8",)),
-            Peer("ITK GradientAnisotropicDiffusion", simpleitk_diffusion, depths=("float",)),
-            Peer("NumPy", numpy_diffusion, depths=("float",)),
+            Peer("ITK GradientAnisotropicDiffusion", simpleitk_diffusion, depths=("float",), **LONG),
+            Peer("NumPy", numpy_diffusion, depths=("float",), **LONG),
         ),
         add=80,
         mul=20,
@@ -132,8 +136,8 @@ def diffuse_works() -> Iterator[Work]:
         diffuse(),
         (
             ffmpeg_filter("bilateral=sigmaS=3:sigmaR=0.05", same=False),
-            ffmpeg_filter("guided", same=False, slow=True),
-            ffmpeg_filter("nlmeans", same=False, slow=True, depths=("8",)),
+            ffmpeg_filter("guided", same=False, **LONG, slow=True),
+            ffmpeg_filter("nlmeans", same=False, **LONG, slow=True, depths=("8",)),
             plugin("vszip.Bilateral", lambda clip: core.vszip.Bilateral(clip, sigmaS=3, sigmaR=0.05), same=False),
             gmic("tv_flow 10,2"),
         ),
@@ -206,8 +210,8 @@ def diffuse3d_works() -> Iterator[Work]:
                 )
                 for step in (4, 8)
             ),
-            plugin("vszip.WNNM, blocks every 4", wnnm(block_step=4), same=False),
-            plugin("vszip.WNNM, blocks every 8", wnnm(block_step=8), same=False),
+            plugin("vszip.WNNM, blocks every 4", wnnm(block_step=4), same=False, **LONG),
+            plugin("vszip.WNNM, blocks every 8", wnnm(block_step=8), same=False, **LONG),
             plugin(
                 "vszip.WNNM, best quality", wnnm(block_step=4, group_size=32, residual=1), same=False, sizes=("720p",)
             ),
@@ -215,8 +219,9 @@ def diffuse3d_works() -> Iterator[Work]:
                 "bm3d.VBasic, VAggregate, radius 1",
                 lambda clip: core.bm3d.VAggregate(core.bm3d.VBasic(clip, sigma=10, radius=1), radius=1),
                 same=False,
+                **LONG,
             ),
-            plugin("nlm_ispc, d=2", lambda clip: core.nlm_ispc.NLMeans(clip, d=2), same=False),
+            plugin("nlm_ispc, d=2", lambda clip: core.nlm_ispc.NLMeans(clip, d=2), same=False, **LONG),
             ffmpeg_filter("atadenoise", same=False),
             ffmpeg_filter("vaguedenoiser", same=False),
         ),
@@ -235,7 +240,7 @@ def tensor_works() -> Iterator[Work]:
         "GRAY",
         lambda clip: core.vdiff.TensorDiffuse(clip, time=2, mode="eed"),
         (
-            Peer("ITK AnisotropicDiffusionLBR", itk_lbr, depths=("float",)),
+            Peer("ITK AnisotropicDiffusionLBR", itk_lbr, depths=("float",), **LONG),
             gmic("smooth 20,0.5,0.8,0.6,1.1"),
         ),
         add=240,
@@ -258,7 +263,7 @@ def tensor_works() -> Iterator[Work]:
         "GRAY",
         lambda clip: core.vdiff.Shock(clip),
         (
-            Peer("the steps of OpenCV's coherence.py, 4", coherence_sample, same=False, depths=("8", "float")),
+            Peer("the steps of OpenCV's coherence.py, 4", coherence_sample, same=False, depths=("8", "float"), **LONG),
             gmic("sharpen 100,1"),
         ),
         add=316,
@@ -606,7 +611,7 @@ def interpolate_works() -> Iterator[Work]:
             plugin("mv.FlowFPS", twice(interpolation.flow("mv")), same=False),
             plugin("mvu.FlowFPS", twice(interpolation.flow("mvu")), same=False),
             plugin("std.Merge and Interleave", twice(interpolation.dissolve), same=False),
-            ffmpeg_filter("minterpolate=fps=50", same=False, slow=True, depths=("8",)),
+            ffmpeg_filter("minterpolate=fps=50", same=False, **LONG, slow=True, depths=("8",)),
         ),
         moved=1.5,  # every second frame is given
         add=55,
@@ -626,7 +631,7 @@ def fill_works() -> Iterator[Work]:
             for method in ("TELEA", "NS")
         ]
         if mode == "biharmonic":
-            peers.append(Peer("skimage.inpaint_biharmonic", skimage_inpaint, depths=("8",)))
+            peers.append(Peer("skimage.inpaint_biharmonic", skimage_inpaint, depths=("8",), **LONG))
         if mode == "harmonic":
             x, y, w, h = 300, 100, *LOGO
             peers.append(ffmpeg_filter(f"delogo=x={x}:y={y}:w={w}:h={h}", same=False, depths=("8",)))
@@ -646,7 +651,7 @@ def fill_works() -> Iterator[Work]:
         "20 % of the pixels at random, harmonic; others run on one thread",
         "GRAY",
         lambda clip: core.vdiff.Inpaint(clip, scattered(clip.width, clip.height)),
-        tuple(Peer(f"scipy.sparse.linalg.{solver}", scipy_harmonic(solver)) for solver in ("cg", "spsolve")),
+        tuple(Peer(f"scipy.sparse.linalg.{solver}", scipy_harmonic(solver), **LONG) for solver in ("cg", "spsolve")),
     )
     yield Work(
         "PoissonBlend",
