@@ -111,7 +111,7 @@ def in_turn(plans: dict[str, Plan], rounds: int = ROUNDS) -> dict[str, Result]:
 
     Args:
         plans: What to measure, by name.
-        rounds: Rounds of what does not take too long. What takes so long that there is one round is not run again.
+        rounds: Rounds of what does not take too long. What takes so long that there is one is not run again for it.
     """
     found = {name: calibrated(plan) for name, plan in plans.items()}
     turns = {name: max(1, min(rounds, int(BUDGET / taken))) for name, (_, taken) in found.items()}

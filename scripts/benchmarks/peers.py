@@ -26,7 +26,7 @@ from vs_vdiff import ffmpeg
 from vs_vdiff.errors import CommandError
 
 from . import inpaint
-from .measuring import Measurement, called, played
+from .measuring import SECONDS, Measurement, called, played
 from .settings import FRAMES, SIZES, Clip, NotThereError, Picture, Setting
 
 core = vs.core
@@ -45,6 +45,7 @@ class Peer:
         least: Frames of a measurement, at least.
         depths: What it takes.
         sizes: What it is measured on.
+        seconds: What a measurement should take, at least.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Peer:
     least: int = 1
     depths: tuple[str, ...] = ("8", "16", "float")
     sizes: tuple[str, ...] = tuple(SIZES)
+    seconds: float = SECONDS
 
     def refuses(self, setting: Setting) -> str:
         """Why it is not measured there, or nothing."""
@@ -187,8 +189,10 @@ def ffmpeg_filter(chain: str, name: str = "", same: bool = True, slow: bool = Fa
 
         return lambda frames: max(1e-4, seconds(chain, frames) - seconds("null", frames))
 
-    args.setdefault("depths", ("8", "16"))
-    return Peer(name or f"FFmpeg {chain.split('=')[0]}", prepare, same, least=2 if slow else 16, **args)
+    args = {"depths": ("8", "16"), "sizes": tuple(SIZES) if same else ("1080p",)} | args
+    return Peer(
+        name or f"FFmpeg {chain.split('=')[0]}", prepare, same, least=2 if slow else 16, seconds=3 * SECONDS, **args
+    )
 
 
 # OpenCV
@@ -336,11 +340,10 @@ def module(name: str, package: str) -> Any:
 
 
 def gmic(command: str) -> Peer:
-    """A command of G'MIC on every plane, as float32, which is all it takes, with OpenMP's threads."""
+    """A command of G'MIC on every plane, as float32, which is all it takes, on the one thread that its wheel has."""
 
     def prepare(setting: Setting, family: str) -> Measurement:
         library = module("gmic", "gmic")
-        os.environ["OMP_NUM_THREADS"] = str(setting.threads)
         frames = [[plane.astype(np.float32) for plane in planes] for planes in setting.planes(family, 2)]
 
         def run(planes: list[Picture]) -> None:
@@ -349,7 +352,7 @@ def gmic(command: str) -> Peer:
 
         return called(run, frames)
 
-    return Peer(f"G'MIC {command}", prepare, same=False, depths=("float",), sizes=("1080p",))
+    return Peer(f"G'MIC {command}, one thread", prepare, same=False, depths=("float",), sizes=("1080p",))
 
 
 def numpy_diffusion(setting: Setting, family: str) -> Measurement:
@@ -444,7 +447,7 @@ def scipy_harmonic(solver: str) -> Callable[[Setting, str], Measurement]:
         def fill(planes: Sequence[Picture]) -> Picture:
             picture = planes[0]
             number = np.full((mask.shape[0] + 2, mask.shape[1] + 2), -1)
-            number[1:-1, 1:-1][mask] = range(mask.sum())
+            number[1:-1, 1:-1][mask] = np.arange(mask.sum())
             inside = np.pad(np.ones_like(mask), 1)
             values = np.pad(picture, 1).astype(np.float64)
             rows, columns = np.nonzero(number >= 0)

@@ -64,7 +64,7 @@ def measured(work: Work, setting: Setting, rounds: int) -> Record:
         try:
             measure = peer.prepare(setting, work.family)
             measure(peer.least)
-            plans[peer.name] = Plan(measure, max(peer.least, setting.threads))
+            plans[peer.name] = Plan(measure, max(peer.least, setting.threads), peer.seconds)
         except NotThereError as reason:
             if peer.name == work.name:
                 raise

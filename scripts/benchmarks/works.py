@@ -49,6 +49,9 @@ from .settings import Clip, NotThereError, Setting
 core = vs.core
 
 
+type Count = float | Callable[[Setting], float]
+"""A number, or what it is in a setting."""
+
 LONG: dict[str, Any] = {"sizes": ("1080p",)}
 """For peers that take a large part of a second for a frame, and of other sizes as many times as much or as little."""
 
@@ -79,10 +82,10 @@ class Work:
     family: str
     apply: Apply
     peers: tuple[Peer, ...] = ()
-    moved: float | Callable[[Setting], float] = 2
-    add: float = 0
-    mul: float = 0
-    div: float = 0
+    moved: Count = 2
+    add: Count = 0
+    mul: Count = 0
+    div: Count = 0
     integers: tuple[str, ...] = ()
     worked: float = 0
     least: int = 1
@@ -95,11 +98,16 @@ class Work:
 
     def needs(self, setting: Setting) -> dict[str, float]:
         """What a frame takes at least: copies of a frame (memory), and float32 operations."""
-        moved = self.moved(setting) if callable(self.moved) else self.moved
+
+        def number(count: Count) -> float:
+            return count(setting) if callable(count) else count
+
         samples = self.worked or setting.samples(self.family)
         counts = {"add": self.add, "mul": self.mul, "div": self.div} if setting.depth not in self.integers else {}
         # A copy reads a frame and writes one.
-        return {"memory": moved / 2} | {name: samples * count for name, count in counts.items() if count}
+        return {"memory": number(self.moved) / 2} | {
+            name: samples * number(count) for name, count in counts.items() if count
+        }
 
 
 def diffuse(**args: Any) -> Apply:
@@ -123,7 +131,7 @@ def diffuse_works() -> Iterator[Work]:
             plugin("akarin.Expr, 10 nodes", perona_malik(10, 0.2, 8)),
             Peer("cv2.ximgproc.anisotropicDiffusion", opencv_diffusion, depths=("8",)),
             Peer("ITK GradientAnisotropicDiffusion", simpleitk_diffusion, depths=("float",), **LONG),
-            Peer("NumPy", numpy_diffusion, depths=("float",), **LONG),
+            Peer("NumPy, one thread", numpy_diffusion, depths=("float",), **LONG),
         ),
         add=80,
         mul=20,
@@ -165,7 +173,12 @@ def diffuse_works() -> Iterator[Work]:
         mul=56,
         div=4,
     )
-    for sigma, radius in ((2, 10), (4, 19), (8, 37)):
+    for sigma, of_bytes, radius in ((2, 9, 10), (4, 16, 19), (8, 32, 37)):
+
+        def neighbours(setting: Setting, of_bytes: int = of_bytes, radius: int = radius) -> float:
+            """On each side and axis."""
+            return 2 * (of_bytes if setting.depth == "8" else radius)
+
         yield Work(
             f"Diffuse-exact-{sigma}",
             f"linear, the heat kernel of standard deviation {sigma}",
@@ -175,8 +188,8 @@ def diffuse_works() -> Iterator[Work]:
                 planewise("cv2.GaussianBlur", lambda cv2, s=sigma: lambda p: cv2.GaussianBlur(p, (0, 0), s)),  # type: ignore[misc]
                 ffmpeg_filter(f"gblur=sigma={sigma}:steps=3", same=False),
             ),
-            add=4 * radius,
-            mul=2 * radius,
+            add=lambda setting, neighbours=neighbours: 2 * neighbours(setting),  # type: ignore[misc]
+            mul=neighbours,
         )
     yield Work(
         "Diffuse-own",
@@ -305,7 +318,7 @@ def spread_works() -> Iterator[Work]:
     for count in (4, 9, 25):
         yield Work(
             f"Spread-{count}",
-            f"{count} taps at even displacements",
+            f"{count} taps at even displacements; the limit is that of any weights",
             "YUV420",
             spread(grid(count)),
             (plugin(f"akarin.Expr, {count} taps", expression_of_taps(grid(count))),),
@@ -631,7 +644,7 @@ def fill_works() -> Iterator[Work]:
             for method in ("TELEA", "NS")
         ]
         if mode == "biharmonic":
-            peers.append(Peer("skimage.inpaint_biharmonic", skimage_inpaint, depths=("8",), **LONG))
+            peers.append(Peer("skimage.inpaint_biharmonic, one thread", skimage_inpaint, depths=("8",), **LONG))
         if mode == "harmonic":
             x, y, w, h = 300, 100, *LOGO
             peers.append(ffmpeg_filter(f"delogo=x={x}:y={y}:w={w}:h={h}", same=False, depths=("8",)))

@@ -262,7 +262,7 @@ cdef void create(const VSMap *given, VSMap *out, void *user, VSCore *core, const
         set_diffusivity(&e.plane[p].diffusion, kind, d.own, e.steered)
     read_steps(&a, time, speed, e)
     select_planes(&a, d.vi.format.numPlanes, d.process)
-    # What is beyond the radius is less than a 64th of an output's code.
+    # What is beyond the radius is less than a 64th of an output's code, or than 4e-6.
     if not describe_heat(&e.heat, time if e.scheme == EXACT else 0, max(4e-6, d.pixels.step / (64.0 * 256))):
         fail(&a, b"out of memory.")
     if a.failed:
