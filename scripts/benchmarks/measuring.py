@@ -6,6 +6,7 @@ the turn in which it changed.
 
 from __future__ import annotations
 
+import gc
 import math
 import statistics
 import time
@@ -70,13 +71,17 @@ def ratio(a: Result, b: Result) -> float:
 
 
 def played(make: Callable[[int], vs.VideoNode]) -> Measurement:
-    """A clip of so many frames, made anew each time, so that no cache holds what it shows."""
+    """A clip of so many frames, made anew each time, so that no cache holds what it shows.
+
+    The clock stops at the last frame: after it VapourSynth has Python look for garbage, which takes as long as a
+    hundred frames.
+    """
 
     def seconds(frames: int) -> float:
-        clip = make(frames)
+        shown = make(frames).frames(close=True)
         start = time.perf_counter()
-        for _ in clip.frames(close=True):
-            pass
+        for _ in range(frames):
+            next(shown)
         return time.perf_counter() - start
 
     return seconds
@@ -113,6 +118,8 @@ def in_turn(plans: dict[str, Plan], rounds: int = ROUNDS) -> dict[str, Result]:
         plans: What to measure, by name.
         rounds: Rounds of what does not take too long. What takes so long that there is one is not run again for it.
     """
+    gc.collect()
+    gc.freeze()  # what is there now need not be looked through after each measurement
     found = {name: calibrated(plan) for name, plan in plans.items()}
     turns = {name: max(1, min(rounds, int(BUDGET / taken))) for name, (_, taken) in found.items()}
     seconds = {name: [taken] if turns[name] == 1 else [] for name, (_, taken) in found.items()}

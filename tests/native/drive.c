@@ -512,12 +512,21 @@ static int by_size(const void *a, const void *b) {
     return (difference > 0) - (difference < 0);
 }
 
-/* Per 100 frames, over the last half: the largest of the slopes of frames and of what malloc has given out, in which the
-   least leak shows, and of the median of the slopes that resident memory has in windows. A leak grows in each of them,
-   malloc's own steps are in one or two. */
-static double growth_of(const double *at, const Memory *taken) {
-    double frames[SAMPLES], given[SAMPLES], resident[SAMPLES], slopes[WINDOWS];
+/* The median of the slopes in windows. A leak grows in each of them; what is kept from some day on, as another place to
+   compute at is when a machine falls behind, and malloc's own steps are in one or two. */
+static double steady_slope(const double *x, const double *y) {
+    double slopes[WINDOWS];
     const int size = SAMPLES / WINDOWS;
+    for (int w = 0; w < WINDOWS; w++)
+        slopes[w] = slope(x + w * size, y + w * size, size);
+    qsort(slopes, WINDOWS, sizeof *slopes, by_size);
+    return (slopes[WINDOWS / 2 - 1] + slopes[WINDOWS / 2]) / 2;
+}
+
+/* Per 100 frames, over the last half: the largest of those of frames, of what malloc has given out, and of resident
+   memory. */
+static double growth_of(const double *at, const Memory *taken) {
+    double frames[SAMPLES], given[SAMPLES], resident[SAMPLES];
     at += SAMPLES;
     taken += SAMPLES;
     for (int i = 0; i < SAMPLES; i++) {
@@ -525,11 +534,7 @@ static double growth_of(const double *at, const Memory *taken) {
         given[i] = taken[i].given;
         resident[i] = taken[i].resident;
     }
-    for (int w = 0; w < WINDOWS; w++)
-        slopes[w] = slope(at + w * size, resident + w * size, size);
-    qsort(slopes, WINDOWS, sizeof *slopes, by_size);
-    double growth[] = {
-        slope(at, frames, SAMPLES), slope(at, given, SAMPLES), (slopes[WINDOWS / 2 - 1] + slopes[WINDOWS / 2]) / 2};
+    double growth[] = {steady_slope(at, frames), steady_slope(at, given), steady_slope(at, resident)};
     qsort(growth, 3, sizeof *growth, by_size);
     return 100 * growth[2];
 }
