@@ -56,33 +56,35 @@ def resident(options: argparse.Namespace) -> Iterator[tuple[str, Any]]:
 
 def parsed(arguments: list[str]) -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__, epilog=HELP)
-    parser.set_defaults(run=measure_all, work=[], curve=[], over=[], json=ROOT / "bench.json")
-    measured = argparse.ArgumentParser(add_help=False)
-    measured.add_argument("--json", type=Path, metavar="FILE", help="all figures; without a command %(default)s")
     # Suppressed: what is not given has the defaults of all commands.
+    measured = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS)
+    measured.add_argument("--json", type=Path, metavar="FILE", help="all figures; without a command bench.json")
     where = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS)
     where.add_argument("--sizes", nargs="+", choices=SIZES, metavar="SIZE", help=", ".join(SIZES))
     where.add_argument("--depths", nargs="+", choices=DEPTHS, metavar="DEPTH", help=", ".join(DEPTHS))
     where.add_argument("--threads", nargs="+", type=int, metavar="N")
     where.add_argument("--rounds", type=int, help=f"of what does not take too long (default {ROUNDS})")
+    parser = argparse.ArgumentParser(
+        prog="scripts/bench", description=__doc__, epilog=HELP, parents=[measured, where], conflict_handler="resolve"
+    )
+    parser.set_defaults(run=measure_all, work=[], curve=[], over=[])
     parser.set_defaults(sizes=list(speed.TABLE), depths=list(DEPTHS), threads=list(speed.THREADS), rounds=ROUNDS)
     commands = parser.add_subparsers(metavar="COMMAND")
     add = commands.add_parser("speed", parents=[measured, where], help="beside peers and the machine's limit")
     add.add_argument("work", nargs="*", help="Diffuse, Spread-box, ... (default: all)")
-    add.set_defaults(run=measure_speed, json=None)
+    add.set_defaults(run=measure_speed)
     add = commands.add_parser("curves", parents=[measured], help="over sizes, threads, steps, ...")
     add.add_argument("curve", nargs="*", help="Diffuse, Decay, ... (default: all)")
     add.add_argument("--over", nargs="+", default=[], help="pixels, threads, steps, ... (default: all)")
-    add.set_defaults(run=measure_curves, json=None)
+    add.set_defaults(run=measure_curves)
     add = commands.add_parser("quote", help="results into the documents")
     add.add_argument("file", type=Path)
-    add.set_defaults(run=quote, json=None)
+    add.set_defaults(run=quote)
     add = commands.add_parser("resident")
     add.add_argument("curve")
     add.add_argument("over")
     add.add_argument("point", type=int)
-    add.set_defaults(run=resident, json=None)
+    add.set_defaults(run=resident)
     return parser.parse_args(arguments)
 
 
@@ -95,15 +97,16 @@ def main() -> None:
     options = parsed(arguments)
     results = machine.described(" ".join(["scripts/bench", *arguments]))
     results |= {"speed": [], "curves": [], "missing": []}
+    file = getattr(options, "json", ROOT / "bench.json" if options.run == measure_all else None)
     try:
         for key, record in options.run(options):
             results[key].append(record)
-            if options.json:
-                report.save(results, options.json)
+            if file:
+                report.save(results, file)
     except NotThereError as reason:
         sys.exit(f"bench: {reason}")
-    if options.json:
-        report.draw_speed(results, options.json.with_suffix(".svg"))
+    if file and results["speed"]:
+        report.draw_speed(results, file.with_suffix(".svg"))
 
 
 if __name__ == "__main__":
