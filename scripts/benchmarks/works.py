@@ -324,6 +324,7 @@ def spread_works() -> Iterator[Work]:
             (plugin(f"akarin.Expr, {count} taps", expression_of_taps(grid(count))),),
             add=count - 1,
             mul=count,
+            integers=("8", "16"),
         )
     for side in (3, 5):
         reach = side // 2
@@ -346,6 +347,7 @@ def spread_works() -> Iterator[Work]:
             ),
             add=side * side - 1,
             mul=side * side,
+            integers=("8", "16"),
         )
 
 

@@ -16,11 +16,12 @@ from api.vapoursynth cimport (
     arInitial, fmParallel, rpGeneral, rpStrictSpatial)
 from common.args cimport (
     MESSAGE, Args, checked, checked_int, clip_arg, fail, integer, read_args, select_planes)
-from common.frames cimport lagged_frame, new_output, plane_height, plane_width, request_lagged, resting_level
-from common.pixels cimport PLANES, Pixels
+from common.frames cimport (
+    lagged_frame, new_output, plane_height, plane_width, request_lagged, resting_level, view_plane)
+from common.pixels cimport PLANES, Pixels, View
 from common.registry cimport Registry, add_filter
 from common.scratch cimport Scratch, free_scratch, give_scratch, take_scratch
-from kernels.spread cimport TAPS, Taps, describe_taps, scratch_floats, spread_plane
+from kernels.spread cimport TAPS, Taps, describe_taps, scratch_bytes, spread_plane
 
 
 cdef struct Spread:
@@ -41,6 +42,7 @@ cdef const VSFrame *get_frame(
     cdef const VSFrame *now
     cdef const VSFrame *src
     cdef VSFrame *dst
+    cdef View view
     cdef void *scratch
     cdef int p
     if reason == arInitial:
@@ -59,10 +61,10 @@ cdef const VSFrame *get_frame(
         dst = NULL
     for p in range(d.vi.format.numPlanes):
         if dst != NULL and d.process[p]:
+            view = view_plane(src, p, &d.pixels, api)
             spread_plane(
-                api.getWritePtr(dst, p), api.getStride(dst, p), api.getReadPtr(src, p), api.getStride(src, p),
-                api.getFrameWidth(dst, p), api.getFrameHeight(dst, p), &d.pixels, &d.taps[p],
-                resting_level(now, p, &d.pixels, d.vi, api), <float *>scratch)
+                api.getWritePtr(dst, p), api.getStride(dst, p), &view, &d.taps[p],
+                resting_level(now, p, &d.pixels, d.vi, api), scratch)
     give_scratch(&d.scratch, scratch)
     api.freeFrame(src)
     api.freeFrame(now)
@@ -126,9 +128,9 @@ cdef void create(const VSMap *given, VSMap *out, void *user, VSCore *core, const
         height = plane_height(d.vi, p)
         describe_taps(
             &d.taps[p], dx, dy, weights, count, d.vi.format.subSamplingW if p > 0 else 0,
-            d.vi.format.subSamplingH if p > 0 else 0, width, height)
+            d.vi.format.subSamplingH if p > 0 else 0, width, height, &d.pixels)
         if d.process[p]:
-            d.scratch.size = max(d.scratch.size, scratch_floats(width, &d.taps[p]) * sizeof(float))
+            d.scratch.size = max(d.scratch.size, scratch_bytes(width, &d.taps[p], &d.pixels))
     needs.source = d.clip
     needs.requestPattern = rpGeneral if d.lag != 0 else rpStrictSpatial
     api.createVideoFilter(out, b"Spread", d.vi, get_frame, free_instance, fmParallel, &needs, 1, d, core)

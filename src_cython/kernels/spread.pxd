@@ -14,44 +14,47 @@ takes care: the pixel towards no displacement comes first, and the two that tran
 
 A row of the source is loaded once, with its mirrored margins, into a ring of rows that lasts until no tap needs it any
 longer. Taps that are rows apart have rings of their own: to load a row again costs less than to keep it for so long.
+Of float32 only the ends of a row are loaded, whose taps reach beyond the border; what is between them is summed from
+where it lies in the frame. Integers are counted instead, where that gives the same and takes less time.
 """
 
 from libc.stddef cimport ptrdiff_t, size_t
-from libc.stdint cimport int64_t
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t
+from libc.string cimport memcpy
 
-from common.c cimport crow, row
-from common.pixels cimport BYTE, SINGLE, Pixels, load_row, store_row
+from common.c cimport crow, fetch_row, fetch_to_write_row, row
+from common.pixels cimport BYTE, SINGLE, WORD, Pixels, View, load_row, sample_bytes, store_row
+from kernels.counted cimport (
+    Counted, Tap, count_plane, counted_bytes, describe_counted, mirror, mirrored, rounded)
 
 
 cdef enum:
     TAPS = 64               # as many as can be given
     PLANE_TAPS = 256        # four each
-    CHUNK = 1024            # samples at a time: their sums stay in the first-level cache
+    CHUNK = 512             # floats at a time: their sums stay in the first-level cache, asked-for memory comes meanwhile
+    AHEAD = 2               # rows further down it is asked for
     APART = 8               # taps more rows apart than this have different rings
-    LINE = 64               # bytes of a cache line
-    LANES = 16              # floats of it
+    LANES = 16              # floats of a cache line
 
 
-cdef extern from * nogil:
-    void prefetch "__builtin_prefetch"(const void *address)
-
-
-cdef struct Tap:
-    int dx
+cdef struct Line:           # one displacement down
     int dy
-    float weight
     int ring                # where its ring begins, in rows
     int rows                # and how many it has
 
 
 cdef struct Taps:
     Tap taps[PLANE_TAPS]
+    int lines_of[PLANE_TAPS]
+    Line lines[PLANE_TAPS]
     int count
+    int line_count
     double total            # sum of the weights
     int left                # mirrored pixels that rows need at each side
     int right
     int rows                # of all rings
     int below               # the furthest row below its own that a pixel needs
+    Counted counted
 
 
 # Creation: the taps of a plane
@@ -144,11 +147,22 @@ cdef inline int reduce_displacement(int64_t d, int size) noexcept nogil:
     return <int>(d if d < size else d - period)
 
 
+cdef inline int line_of(Taps *t, int dy) noexcept nogil:
+    cdef int i
+    for i in range(t.line_count):
+        if t.lines[i].dy == dy:
+            return i
+    t.lines[t.line_count].dy = dy
+    t.line_count += 1
+    return t.line_count - 1
+
+
 cdef inline void append_tap(Taps *t, const Place *q, int width, int height) noexcept nogil:
     cdef Tap *tap = &t.taps[t.count]
     tap.dx = reduce_displacement(q.x, width)
     tap.dy = reduce_displacement(q.y, height)
-    tap.weight = <float>q.weight
+    tap.weight = q.weight
+    t.lines_of[t.count] = line_of(t, tap.dy)
     t.left = max(t.left, tap.dx)
     t.right = max(t.right, -tap.dx)
     t.below = max(t.below, -tap.dy)
@@ -162,43 +176,43 @@ cdef inline int last_of_ring(const Taps *t, int first) noexcept nogil:
     cdef int i
     while grown:
         grown = False
-        for i in range(t.count):
-            if last < t.taps[i].dy <= last + APART:
-                last = t.taps[i].dy
+        for i in range(t.line_count):
+            if last < t.lines[i].dy <= last + APART:
+                last = t.lines[i].dy
                 grown = True
     return last
 
 
 cdef inline void assign_rings(Taps *t, int height) noexcept nogil:
-    """Gives taps near each other one ring of as many rows as they are apart: they never need two rows of one slot."""
+    """Gives lines near each other one ring of as many rows as they are apart: they never need two rows of one slot."""
     cdef int low = -height
     cdef int first, last, rows, i
     t.rows = 0
     while True:
         first = height
-        for i in range(t.count):
-            if t.taps[i].dy >= low:
-                first = min(first, t.taps[i].dy)
+        for i in range(t.line_count):
+            if t.lines[i].dy >= low:
+                first = min(first, t.lines[i].dy)
         if first == height:
             break
         last = last_of_ring(t, first)
         rows = min(last - first + 1, height)
-        for i in range(t.count):
-            if first <= t.taps[i].dy <= last:
-                t.taps[i].ring = t.rows
-                t.taps[i].rows = rows
+        for i in range(t.line_count):
+            if first <= t.lines[i].dy <= last:
+                t.lines[i].ring = t.rows
+                t.lines[i].rows = rows
         t.rows += rows
         low = last + 1
 
 
 cdef inline void describe_taps(
         Taps *t, const int *dx, const int *dy, const double *weights, int count, int shift_x, int shift_y,
-        int width, int height) noexcept nogil:
+        int width, int height, const Pixels *pixels) noexcept nogil:
     """The taps of a plane of that size, 2^shift times smaller than luma, in which displacements are given."""
     cdef Places p
     cdef int i
     p.single_count = p.pair_count = 0
-    t.count = t.left = t.right = t.below = 0
+    t.count = t.line_count = t.left = t.right = t.below = 0
     t.total = 0
     for i in range(count):
         t.total += weights[i]
@@ -212,27 +226,31 @@ cdef inline void describe_taps(
     if p.single_count % 2:
         append_tap(t, &p.singles[p.single_count - 1], width, height)
     assign_rings(t, height)
+    t.counted.term_count = 0
+    if pixels.sample == BYTE or pixels.sample == WORD:
+        describe_counted(&t.counted, t.taps, t.count, pixels.sample == BYTE)
 
 
 # Frames
 
-cdef inline size_t margin(int pixels) noexcept nogil:
-    return (pixels + LANES - 1) // LANES * LANES
-
-
 cdef inline size_t row_floats(int width, const Taps *t) noexcept nogil:
-    return margin(t.left) + margin(width) + margin(t.right)
+    return rounded(t.left, LANES) + rounded(width, LANES) + rounded(t.right, LANES)
 
 
-cdef inline size_t scratch_floats(int width, const Taps *t) noexcept nogil:
-    """The rows of all rings, and for each the number of the row it holds."""
-    return t.rows * row_floats(width, t) + margin(t.rows)
+cdef inline size_t scratch_bytes(int width, const Taps *t, const Pixels *pixels) noexcept nogil:
+    """What count_plane needs, or the rows of all rings, and for each the number of the row that it holds."""
+    if t.counted.term_count > 0:
+        return counted_bytes(&t.counted, width, pixels.sample == BYTE)
+    return t.rows * (row_floats(width, t) * sizeof(float) + sizeof(int))
 
 
-cdef inline void mirror(row dst, crow src, int n) noexcept nogil:
-    cdef int x
-    for x in range(n):  # hot
-        dst[x] = src[n - 1 - x]
+cdef inline void copy_mirrored(float *dst, const float *src, int width, int start, int end) noexcept nogil:
+    """Pixels start...end-1 of a row that its mirror images continue, one of its own at least, to their places."""
+    cdef int first = max(start, 0)
+    cdef int last = min(end, width)
+    mirror(dst + start, src, first - start)
+    memcpy(dst + first, src + first, (last - first) * sizeof(float))
+    mirror(dst + last, src + (width - (end - last)), end - last)
 
 
 cdef inline void fill(row dst, int n, float value) noexcept nogil:
@@ -241,33 +259,36 @@ cdef inline void fill(row dst, int n, float value) noexcept nogil:
         dst[x] = value
 
 
-cdef inline void add_1(row total, crow a, const float *w, int n) noexcept nogil:
+# Of the first ones that are added to a sum, `total` is not read yet: it begins with `base`.
+
+cdef inline void add_1(row total, bint first, float base, crow a, const float *w, int n) noexcept nogil:
     cdef float wa = w[0]
     cdef int x
     for x in range(n):  # hot
-        total[x] = total[x] + wa * a[x]
+        total[x] = (base if first else total[x]) + wa * a[x]
 
 
-cdef inline void add_2(row total, crow a, crow b, const float *w, int n) noexcept nogil:
+cdef inline void add_2(row total, bint first, float base, crow a, crow b, const float *w, int n) noexcept nogil:
     cdef float wa = w[0]
     cdef float wb = w[1]
     cdef int x
     for x in range(n):  # hot
-        total[x] = total[x] + (wa * a[x] + wb * b[x])
+        total[x] = (base if first else total[x]) + (wa * a[x] + wb * b[x])
 
 
-cdef inline void add_4(row total, crow a, crow b, crow c, crow d, const float *w, int n) noexcept nogil:
+cdef inline void add_4(
+        row total, bint first, float base, crow a, crow b, crow c, crow d, const float *w, int n) noexcept nogil:
     cdef float wa = w[0]
     cdef float wb = w[1]
     cdef float wc = w[2]
     cdef float wd = w[3]
     cdef int x
     for x in range(n):  # hot
-        total[x] = total[x] + (wa * a[x] + wb * b[x]) + (wc * c[x] + wd * d[x])
+        total[x] = (base if first else total[x]) + (wa * a[x] + wb * b[x]) + (wc * c[x] + wd * d[x])
 
 
 cdef inline void add_8(
-        row total, crow a, crow b, crow c, crow d, crow e, crow f, crow g, crow h,
+        row total, bint first, float base, crow a, crow b, crow c, crow d, crow e, crow f, crow g, crow h,
         const float *w, int n) noexcept nogil:
     cdef float wa = w[0]
     cdef float wb = w[1]
@@ -279,102 +300,158 @@ cdef inline void add_8(
     cdef float wh = w[7]
     cdef int x
     for x in range(n):  # hot
-        total[x] = (total[x] + (wa * a[x] + wb * b[x]) + (wc * c[x] + wd * d[x])
+        total[x] = ((base if first else total[x]) + (wa * a[x] + wb * b[x]) + (wc * c[x] + wd * d[x])
                     + (we * e[x] + wf * f[x]) + (wg * g[x] + wh * h[x]))
 
 
-cdef inline void add_taps(
-        float *total, const float **rows, const float *weights, int count, int start, int n) noexcept nogil:
-    """Adds the weighted rows, from `start` on, two by two."""
+cdef inline void add_9(
+        row total, bint first, float base, crow a, crow b, crow c, crow d, crow e, crow f, crow g, crow h, crow i,
+        const float *w, int n) noexcept nogil:
+    cdef float wa = w[0]
+    cdef float wb = w[1]
+    cdef float wc = w[2]
+    cdef float wd = w[3]
+    cdef float we = w[4]
+    cdef float wf = w[5]
+    cdef float wg = w[6]
+    cdef float wh = w[7]
+    cdef float wi = w[8]
+    cdef int x
+    for x in range(n):  # hot
+        total[x] = ((base if first else total[x]) + (wa * a[x] + wb * b[x]) + (wc * c[x] + wd * d[x])
+                    + (we * e[x] + wf * f[x]) + (wg * g[x] + wh * h[x]) + wi * i[x])
+
+
+cdef inline void sum_taps(
+        float *total, float base, const float **rows, const float *weights, int count, int start, int n) noexcept nogil:
+    """The weighted rows, from `start` on, two by two."""
     # One loop for all sizes: GCC would fuse two rounds of a loop around add_8 alone into one that does not vectorise.
     cdef const float **u = rows
     cdef const float *w = weights
     cdef int s = start
+    cdef bint first = True
     cdef int taken
+    if count == 0:
+        fill(total, n, base)
     while count > 0:
-        if count >= 8:
-            add_8(total, u[0] + s, u[1] + s, u[2] + s, u[3] + s, u[4] + s, u[5] + s, u[6] + s, u[7] + s, w, n)
+        if count == 9:
+            add_9(total, first, base, u[0] + s, u[1] + s, u[2] + s, u[3] + s, u[4] + s, u[5] + s, u[6] + s, u[7] + s,
+                  u[8] + s, w, n)
+            taken = 9
+        elif count >= 8:
+            add_8(total, first, base, u[0] + s, u[1] + s, u[2] + s, u[3] + s, u[4] + s, u[5] + s, u[6] + s, u[7] + s,
+                  w, n)
             taken = 8
         elif count >= 4:
-            add_4(total, u[0] + s, u[1] + s, u[2] + s, u[3] + s, w, n)
+            add_4(total, first, base, u[0] + s, u[1] + s, u[2] + s, u[3] + s, w, n)
             taken = 4
         elif count >= 2:
-            add_2(total, u[0] + s, u[1] + s, w, n)
+            add_2(total, first, base, u[0] + s, u[1] + s, w, n)
             taken = 2
         else:
-            add_1(total, u[0] + s, w, n)
+            add_1(total, first, base, u[0] + s, w, n)
             taken = 1
+        first = False
         u += taken
         w += taken
         count -= taken
 
 
-cdef inline void load_mirrored(
-        float *dst, const void *src, int width, const Taps *t, const Pixels *pixels) noexcept nogil:
-    load_row(dst, src, width, pixels)
-    mirror(dst - t.left, dst, t.left)
-    mirror(dst + width, dst + width - t.right, t.right)
+cdef struct Ends:           # of a row, that are summed apart, as taps of theirs are beyond the border
+    int head
+    int tail
 
 
-cdef inline int mirrored(int y, int height) noexcept nogil:
-    """The row that is seen at y, at most one height beyond the border."""
-    if y < 0:
-        return -1 - y
-    return y if y < height else 2 * height - 1 - y
+cdef inline Ends ends_of(int width, const Taps *t, bint in_place) noexcept nogil:
+    """What is between them begins and ends with a cache line; all of the row is its head if nothing is."""
+    cdef Ends e
+    e.head = rounded(t.left, LANES)
+    e.tail = width - (width - t.right) // LANES * LANES if t.right > 0 else 0
+    if not in_place or e.head + e.tail + t.left + t.right > width:
+        e.head = width
+        e.tail = 0
+    return e
 
 
-cdef inline void prefetch_bytes(const char *start, int n) noexcept nogil:
-    cdef const char *end = start + n
-    while start < end:
-        prefetch(start)
-        start += LINE
+cdef inline void load_ends(
+        float *dst, const void *src, int width, const Taps *t, Ends e, const Pixels *pixels) noexcept nogil:
+    """What the ends need of a row, with its mirrored margins."""
+    if pixels.sample != SINGLE:
+        load_row(dst, src, width, pixels)
+        mirror(dst - t.left, dst, t.left)
+        mirror(dst + width, dst + width - t.right, t.right)
+        return
+    if e.head > 0:
+        copy_mirrored(dst, <const float *>src, width, -t.left, e.head + t.right)
+    if e.tail > 0:
+        copy_mirrored(dst, <const float *>src, width, width - e.tail - t.left, width + t.right)
 
 
-cdef inline void spread_plane(
-        void *dst, ptrdiff_t dst_stride, const void *src, ptrdiff_t src_stride, int width, int height,
-        const Pixels *pixels, const Taps *t, float rest, float *scratch) noexcept nogil:
-    """dst may not be src. Float32 is summed where it is stored, on its own scale: a power of two changes no digit."""
+cdef inline void sum_plane(
+        char *dst, ptrdiff_t dst_stride, const View *src, const Taps *t, float base, float *scratch) noexcept nogil:
+    """In floats. Float32 stays on its own scale: a power of two changes no digit."""
     cdef const float *rows[PLANE_TAPS]
+    cdef const float *within[PLANE_TAPS]
+    cdef const float *slots[PLANE_TAPS]
+    cdef const float *lines[PLANE_TAPS]
     cdef float weights[PLANE_TAPS]
     cdef float chunk[CHUNK]
-    cdef Pixels loaded = pixels[0]
-    cdef bint in_place = pixels.sample == SINGLE
-    cdef int bytes = 1 if pixels.sample == BYTE else 4 if in_place else 2
-    cdef size_t pitch = row_floats(width, t)
+    cdef int bytes = sample_bytes(src.pixels)
+    cdef size_t pitch = row_floats(src.width, t)
     cdef int *held = <int *>(scratch + t.rows * pitch)
-    cdef float base = <float>(rest * (1 - t.total))
+    cdef Ends e = ends_of(src.width, t, src.pixels.sample == SINGLE)
     cdef const char *ahead
     cdef float *slot
-    cdef float *total
     cdef int y, i, source, ring_row, start, n
-    if in_place:
-        loaded.scale = 1
-    if base == 0 and t.count > 0:
-        base = -0.0  # what is added to it stays what it is, a negative zero too
     for i in range(t.rows):
         held[i] = -1
     for i in range(t.count):
-        weights[i] = t.taps[i].weight
-    for y in range(height):
-        for i in range(t.count):
-            source = mirrored(y - t.taps[i].dy, height)
-            ring_row = t.taps[i].ring + source % t.taps[i].rows
-            slot = scratch + ring_row * pitch + margin(t.left)
+        weights[i] = <float>t.taps[i].weight
+    for y in range(src.height):
+        for i in range(t.line_count):
+            source = mirrored(y - t.lines[i].dy, src.height)
+            ring_row = t.lines[i].ring + source % t.lines[i].rows
+            slot = scratch + ring_row * pitch + rounded(t.left, LANES)
+            lines[i] = <const float *>(<const char *>src.data + source * src.stride)
+            slots[i] = slot
             if held[ring_row] != source:
                 held[ring_row] = source
-                load_mirrored(slot, <const char *>src + source * src_stride, width, t, &loaded)
-            rows[i] = slot - t.taps[i].dx
-        ahead = <const char *>src + min(y + 1 + t.below, height - 1) * src_stride
+                load_ends(slot, lines[i], src.width, t, e, src.pixels)
+        for i in range(t.count):
+            rows[i] = slots[t.lines_of[i]] - t.taps[i].dx
+            within[i] = lines[t.lines_of[i]] - t.taps[i].dx
+        ahead = <const char *>src.data + min(y + AHEAD + t.below, src.height - 1) * src.stride
         start = 0
-        while start < width:
-            n = min(CHUNK, width - start)
-            prefetch_bytes(ahead + start * bytes, n * bytes)
-            total = chunk
-            if in_place:
-                total = <float *>dst + start
-            fill(total, n, base)
-            add_taps(total, rows, weights, t.count, start, n)
-            if not in_place:
-                store_row(<char *>dst + start * bytes, total, n, pixels)
-            start += CHUNK
-        dst = <char *>dst + dst_stride
+        while start < src.width:
+            if start < e.head:
+                n = min(CHUNK, e.head - start)
+            elif start < src.width - e.tail:
+                n = min(CHUNK, src.width - e.tail - start)
+            else:
+                n = min(CHUNK, src.width - start)
+            fetch_row(ahead + start * bytes, n * bytes)
+            fetch_to_write_row(dst + AHEAD * dst_stride + start * bytes, n * bytes)
+            if e.head <= start < src.width - e.tail:
+                sum_taps(<float *>dst + start, base, within, weights, t.count, start, n)
+            else:
+                sum_taps(chunk, base, rows, weights, t.count, start, rounded(n, LANES))
+                if src.pixels.sample == SINGLE:
+                    memcpy(<float *>dst + start, chunk, n * sizeof(float))
+                else:
+                    store_row(dst + start * bytes, chunk, n, src.pixels)
+            start += n
+        dst += dst_stride
+
+
+cdef inline void spread_plane(
+        void *dst, ptrdiff_t dst_stride, const View *src, const Taps *t, float rest, void *scratch) noexcept nogil:
+    """dst may not be src."""
+    cdef float base = <float>(rest * (1 - t.total))
+    if base == 0 and t.count > 0:
+        base = -0.0  # what is added to it stays what it is, a negative zero too
+    if t.counted.term_count > 0 and src.pixels.sample == BYTE:
+        count_plane(<uint8_t *>dst, dst_stride, src, &t.counted, base, <uint16_t *>scratch)
+    elif t.counted.term_count > 0:
+        count_plane(<uint16_t *>dst, dst_stride, src, &t.counted, base * src.pixels.unscale, <uint32_t *>scratch)
+    else:
+        sum_plane(<char *>dst, dst_stride, src, t, base, <float *>scratch)
