@@ -56,6 +56,47 @@ def test_parity_of_random_taps(core: Any, rng: np.random.Generator, run: int) ->
     Case("Spread", args, filter_cases("Spread")[0].reference).check(video, random_frames(rng, video, 5), starts=(2,))
 
 
+INTEGERS = ("GRAY8", "YUV420P8", "YUV422P10", "GRAY16", "RGB24")
+
+
+@pytest.mark.parametrize("run", range(40))
+def test_parity_of_taps_that_are_counted(core: Any, rng: np.random.Generator, run: int) -> None:
+    """Small multiples of one number, of either sign: any kernels, products of a column and a row, and means."""
+    wide, high = (int(n) for n in rng.integers(1, 9, 2))
+    kernels = (
+        lambda: np.outer(rng.integers(-1, 4, high), rng.integers(-1, 4, wide)),
+        lambda: rng.integers(-2, 5, (high, wide)),
+        lambda: np.ones((high, wide), int),
+    )
+    factors = kernels[run % 3]()
+    y, x = np.mgrid[:high, :wide] - rng.integers(-9, 9, (2, 1, 1))
+    unit = 1 / max(1, abs(int(factors.sum())) + int(rng.integers(-1, 2)))
+    args = {
+        "dx": tuple((int(rng.integers(1, 3)) * x).ravel().tolist()),
+        "dy": tuple(y.ravel().tolist()),
+        "weights": tuple((unit * factors).ravel().tolist()),
+        "lag": int(rng.integers(0, 2)),
+    }
+    video = Video(str(rng.choice(INTEGERS)), int(rng.integers(1, 200)), int(rng.integers(1, 60)))
+    Case("Spread", args, filter_cases("Spread")[0].reference).check(video, random_frames(rng, video, 3), starts=(1,))
+
+
+@pytest.mark.parametrize("name", ["GRAY8", "GRAY16"])
+@pytest.mark.parametrize("across", [range(8), range(-7, 1)])
+def test_last_panels_may_be_narrow(core: Any, rng: np.random.Generator, across: range, name: str) -> None:
+    """A row that is cut into panels leaves one pixel for the last, whose mirror image is of the one before."""
+    video = Video(name, 17_409, 9)
+    factors = np.add.outer(np.arange(1, 9) % 3, np.arange(8) ** 2 % 5) + 1  # no column is a multiple of another
+    y, x = np.meshgrid(range(8), across, indexing="ij")
+    args = {
+        "dx": tuple(x.ravel().tolist()),
+        "dy": tuple(y.ravel().tolist()),
+        "weights": tuple((factors / factors.sum()).ravel().tolist()),
+        "lag": 0,
+    }
+    Case("Spread", args, filter_cases("Spread")[0].reference).check(video, random_frames(rng, video, 1), starts=())
+
+
 @pytest.mark.parametrize("count", [1, 2, 3, 4, 7, 8, 15, 17])
 @pytest.mark.parametrize("width", [1023, 1025, 2100])
 def test_wide_pictures(core: Any, rng: np.random.Generator, width: int, count: int) -> None:
@@ -173,6 +214,42 @@ def test_against_scipy(core: Any, rng: np.random.Generator) -> None:
     assert np.abs(shown - ndimage.convolve(x, kernel, mode="reflect")).max() <= 1e-5
 
 
+KERNELS: dict[str, tuple[Any, int]] = {
+    "a box": (np.ones((3, 3)), 9),
+    "a row": (np.ones((1, 7)), 7),
+    "a column": (np.ones((6, 1)), 6),
+    "binomial": (np.outer([1, 4, 6, 4, 1], [1, 4, 6, 4, 1]), 256),
+    "two different columns": (np.array([[-1, -1, -1], [-1, 16, -1], [-1, -1, -1]]), 8),
+    "edges": (np.array([[1, 0, -1], [2, 0, -2], [1, 0, -1]]), 1),
+    "three": (np.array([[1, 2, 0], [0, 3, 1], [2, 0, 2]]), 11),
+    "five, with a zero": (np.array([[3, 1, 0, 7, 2], [1, 5, 9, 2, 4]]), 34),
+    "three times too bright": (np.array([[1, 1], [1, 0]]), 1),
+}
+
+
+@pytest.mark.parametrize("size", [(1, 1), (2, 3), (63, 4), (65, 9), (130, 5), (3300, 3)], ids=str)
+@pytest.mark.parametrize("name", ["GRAY8", "GRAY10", "GRAY16"])
+@pytest.mark.parametrize("kernel", KERNELS)
+def test_whole_numbers_are_exact(
+    core: Any, rng: np.random.Generator, kernel: str, name: str, size: tuple[int, int]
+) -> None:
+    """Weights that are multiples of one number: the sum of integers, divided once, halves up."""
+    factors, divisor = KERNELS[kernel]
+    video = Video(name, *size, full=True)
+    frame = random_frames(rng, video, 1)
+    dy, dx = (axis.ravel() - 1 for axis in np.indices(factors.shape))
+    shown = read_frame(
+        core.vdiff.Spread(make_clip(video, frame), dx=dx, dy=dy, weights=factors.ravel() / divisor, lag=0), 0
+    )
+    x = frame[0][0].astype(np.int64)
+    total = sum(
+        int(factor) * x[np.ix_(seen(size[1], int(down)), seen(size[0], int(across)))]
+        for factor, across, down in zip(factors.ravel(), dx, dy, strict=True)
+    )
+    wanted = np.clip((2 * total + divisor) // (2 * divisor), 0, int(video.samples(0).peak))
+    assert np.array_equal(shown[0], wanted)
+
+
 def test_linearity(core: Any, rng: np.random.Generator) -> None:
     taps: dict[str, Any] = {"dx": [3, -2, 0, 40], "dy": [1, 5, -4, 9], "weights": [0.7, -1.2, 0.3, 0.5]}
     a, b = rng.random((2, 20, 30)).astype(np.float32).astype(np.float64)
@@ -264,6 +341,37 @@ def test_symmetry(core: Any, rng: np.random.Generator, name: str, count: int, tu
         core.vdiff.Spread(make_clip(across, turned), *map(list, zip(*moved, strict=True)), weights, lag=0)
     )
     assert_same(shown_turned, [[np.ascontiguousarray(picture_turn(plane)) for plane in shown[0]]], turn)
+
+
+@pytest.mark.parametrize("turn", TURNS)
+@pytest.mark.parametrize("name", ["GRAY8", "GRAY16", "YUV420P8"])
+@pytest.mark.parametrize(
+    "factors",
+    [
+        [[1, 4], [2, 3], [5, 0], [1, 1], [3, 2]],
+        [[1, 1, 2], [2, 2, 4]],
+        [[1, 0, 0, 1], [0, 3, 1, 0], [2, 0, 0, 2]],
+    ],
+    ids=["few columns", "a product", "three columns of four"],
+)
+def test_symmetry_of_whole_numbers(
+    core: Any, rng: np.random.Generator, factors: list[list[int]], name: str, turn: str
+) -> None:
+    """Whichever way they are summed: as they add up to an even number, many sums are halfway between codes."""
+    picture_turn, tap_turn = TURNS[turn]
+    video = Video(name, 44, 28)
+    across = Video(name, *((28, 44) if turn in ("transposed", "by a quarter") else (44, 28)))
+    frames = random_frames(rng, video, 1)
+    turned = [[np.ascontiguousarray(picture_turn(plane)) for plane in frames[0]]]
+    kernel = np.array(factors)
+    taps = [(int(x), int(y)) for y, x in np.ndindex(*kernel.shape)]
+    weights = (kernel.ravel() / kernel.sum()).tolist()
+
+    def shown(video: Video, frames: Frames, taps: list[tuple[int, int]]) -> Frames:
+        return read(core.vdiff.Spread(make_clip(video, frames), *map(list, zip(*taps, strict=True)), weights, lag=0))
+
+    wanted = [[np.ascontiguousarray(picture_turn(plane)) for plane in shown(video, frames, taps)[0]]]
+    assert_same(shown(across, turned, [tap_turn(*tap) for tap in taps]), wanted, turn)
 
 
 def test_taps_on_one_pixel_are_one(core: Any, rng: np.random.Generator) -> None:

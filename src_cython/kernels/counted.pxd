@@ -261,13 +261,21 @@ cdef inline void find_fixed(Counted *c) noexcept nogil:
 
 cdef inline void describe_counted(Counted *c, const Tap *taps, int count, bint of_bytes) noexcept nogil:
     """term_count tells whether count_plane is for them."""
+    cdef int most = <int>MOST if of_bytes else <int>COLUMNS
     cdef int factors[MOST]
+    cdef Tap turned[MOST]
     cdef int i
     c.term_count = c.least = c.most = 0
     c.unit = find_unit(factors, taps, count)
     if c.unit == 0:
         return
-    group_taps(c, factors, taps, count, <int>MOST if of_bytes else <int>COLUMNS)
+    # A transposed picture is to have the same sums, transposed: so the rows have to be as few as the columns.
+    for i in range(count):
+        turned[i].dx = taps[i].dy
+        turned[i].dy = taps[i].dx
+    group_taps(c, factors, turned, count, most)
+    if c.term_count > 0:
+        group_taps(c, factors, taps, count, most)
     for i in range(count):
         c.least += min(factors[i], 0)
         c.most += max(factors[i], 0)
@@ -345,26 +353,6 @@ cdef inline void count_3_twice(
         second_sums[x] = (0 if first else second_sums[x]) + va * a[x] + vb * b[x] + vc * c[x]
 
 
-cdef inline void count_3_thrice(
-        row_of_sums sums, row_of_sums second_sums, row_of_sums third_sums, bint first, const whole *a, const whole *b,
-        const whole *c, const sum_type *w, const sum_type *v, const sum_type *u, int n) noexcept nogil:
-    """Three such sums."""
-    cdef sum_type wa = w[0]
-    cdef sum_type wb = w[1]
-    cdef sum_type wc = w[2]
-    cdef sum_type va = v[0]
-    cdef sum_type vb = v[1]
-    cdef sum_type vc = v[2]
-    cdef sum_type ua = u[0]
-    cdef sum_type ub = u[1]
-    cdef sum_type uc = u[2]
-    cdef int x
-    for x in range(n):  # hot
-        sums[x] = (0 if first else sums[x]) + wa * a[x] + wb * b[x] + wc * c[x]
-        second_sums[x] = (0 if first else second_sums[x]) + va * a[x] + vb * b[x] + vc * c[x]
-        third_sums[x] = (0 if first else third_sums[x]) + ua * a[x] + ub * b[x] + uc * c[x]
-
-
 cdef inline void finish_3(
         sample_type *dst, rule r, const sum_type *sums, bint first, const sum_type *a, const sum_type *b,
         const sum_type *c, const sum_type *w, int n) noexcept nogil:
@@ -426,7 +414,7 @@ cdef inline Plan plan_of(const Counted *c, int width, int bytes) noexcept nogil:
     cdef int most = max(min(SUMS // c.column_count, <int>PIECE) // bytes, 4 * (c.left + c.right + BLOCK))
     cdef int panels = max(1, (width + most // 2) // most)
     p.panel = rounded((width + panels - 1) // panels, BLOCK)
-    p.lead = rounded(c.left, BLOCK)
+    p.lead = rounded(max(c.left, c.right), BLOCK)  # the last panel may be narrower than what its mirror image needs
     p.pitch = p.lead + p.panel + rounded(c.right, BLOCK) + BLOCK
     return p
 
@@ -448,15 +436,11 @@ cdef inline const sum_type *unless_ones(const sum_type *factors, int n) noexcept
 cdef inline void count_some(
         row_of_sums sums, int pitch, bint first, const sample_type *a, const sample_type *b, const sample_type *c,
         const sum_type **factors, int columns, int i, int n) noexcept nogil:
-    """Three lines of one to three columns."""
+    """Three lines of a column or two."""
     if columns == 1:
         count_3(<sum_type *>sums, first, a, b, c, factors[0] + i if factors[0] != NULL else NULL, n)
-    elif columns == 2:
-        count_3_twice(sums, <row_of_sums>(sums + pitch), first, a, b, c, factors[0] + i, factors[1] + i, n)
     else:
-        count_3_thrice(
-            sums, <row_of_sums>(sums + pitch), <row_of_sums>(sums + 2 * pitch), first, a, b, c, factors[0] + i,
-            factors[1] + i, factors[2] + i, n)
+        count_3_twice(sums, <row_of_sums>(sums + pitch), first, a, b, c, factors[0] + i, factors[1] + i, n)
 
 
 cdef inline void count_columns(
@@ -464,7 +448,7 @@ cdef inline void count_columns(
         int n) noexcept nogil:
     """The sums of the columns, those of each `pitch` behind those of the one before."""
     cdef int k, i
-    for k in range(0, columns, 3):
+    for k in range(0, columns, 2):
         for i in range(0, lines, 3):
             if sum_type is uint16_t:
                 count_some(
