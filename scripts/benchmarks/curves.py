@@ -188,7 +188,7 @@ def curves() -> Iterator[Curve]:
     )
     yield over_values("TensorDiffuse", "time", (1, 4, 16, 64), vdiff("TensorDiffuse", "time"))
     yield over_values("Shock", "time", (1, 4, 16), vdiff("Shock", "time"))
-    yield over_values("Diffuse3D", "radius", (1, 2, 4, 8), vdiff("Diffuse3D", "radius"), least=4)
+    yield over_values("Diffuse3D", "radius", (1, 2, 4, 7), vdiff("Diffuse3D", "radius"), least=4)
     yield over_values("Spread", "taps", (1, 9, 25, 49), taps, "YUV420")
     for shape in ("rect", "cross", "disc"):
         yield over_values(f"Dilate-{shape}", "radius", (1, 4, 16, 64), vdiff("Dilate", "radius", shape=shape))

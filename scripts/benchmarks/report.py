@@ -284,9 +284,8 @@ def draw_curves(results: Results, file: Path) -> None:
             plot.plot(points, times, style, marker=".", linewidth=1, label=record["curve"])
         plot.set(xscale="log", yscale="linear" if over == "threads" else "log", xlabel=over, ylabel=label)
         plot.grid(linewidth=0.4, alpha=0.5)
-        if over not in ("pixels", "threads"):
-            plot.legend(fontsize=6)
-    axes.flat[0].legend(fontsize=4.5, ncols=3, loc="upper center")
+        if plot.lines:
+            plot.legend(fontsize=4.5 if over in ("pixels", "threads") else 6, ncols=3 if over == "pixels" else 1)
     figure.savefig(file, metadata={"Date": None})
     plt.close(figure)
 

@@ -223,8 +223,8 @@ def diffuse3d_works() -> Iterator[Work]:
                 )
                 for step in (4, 8)
             ),
-            plugin("vszip.WNNM, blocks every 4", wnnm(block_step=4), same=False, **LONG),
-            plugin("vszip.WNNM, blocks every 8", wnnm(block_step=8), same=False, **LONG),
+            plugin("vszip.WNNM, blocks every 4", wnnm(block_step=4), same=False, depths=("float",), **LONG),
+            plugin("vszip.WNNM, blocks every 8", wnnm(block_step=8), same=False, depths=("float",), **LONG),
             plugin(
                 "vszip.WNNM, best quality", wnnm(block_step=4, group_size=32, residual=1), same=False, sizes=("720p",)
             ),
@@ -404,7 +404,9 @@ def decay_works() -> Iterator[Work]:
         (
             plugin(
                 "zsmooth.TemporalSoften, 9 frames",
-                lambda clip: core.zsmooth.TemporalSoften(clip, radius=4, threshold=255, scenechange=0),
+                lambda clip: core.zsmooth.TemporalSoften(
+                    clip, radius=4, threshold=min(255, white(clip)), scenechange=0
+                ),
             ),
             ffmpeg_filter("tmix=frames=9", "FFmpeg tmix, 9 frames"),
             ffmpeg_filter("hqdn3d=0:0:30:30", "FFmpeg hqdn3d, in time alone", same=False),
@@ -625,7 +627,7 @@ def interpolate_works() -> Iterator[Work]:
         (
             plugin("mv.FlowFPS", twice(interpolation.flow("mv")), same=False),
             plugin("mvu.FlowFPS", twice(interpolation.flow("mvu")), same=False),
-            plugin("std.Merge and Interleave", twice(interpolation.dissolve), same=False),
+            plugin("std.Merge and Interleave", twice(interpolation.dissolve), same=False, least=4),
             ffmpeg_filter("minterpolate=fps=50", same=False, **LONG, slow=True, depths=("8",)),
         ),
         moved=1.5,  # every second frame is given
