@@ -32,7 +32,7 @@ class Fake:
 
 def test_ratios_do_not_drift_with_the_machine() -> None:
     fast, slow = Fake(3000), Fake(1000)
-    results = measuring.in_turn({"fast": measuring.Plan(fast), "slow": measuring.Plan(slow)})
+    results, _ = measuring.in_turn({"fast": measuring.Plan(fast), "slow": measuring.Plan(slow)})
     assert [len(each.seconds) for each in results.values()] == [5, 5]
     assert measuring.ratio(results["fast"], results["slow"]) == pytest.approx(3, rel=0.02)
     # Medians of each by itself are further off the more there is between them.
@@ -42,11 +42,20 @@ def test_ratios_do_not_drift_with_the_machine() -> None:
 def test_a_measurement_is_as_long_as_asked_and_not_too_long() -> None:
     quick, long, endless = Fake(1000), Fake(0.4), Fake(0.01)
     plans = {name: measuring.Plan(each, least=2) for name, each in (("quick", quick), ("long", long), ("no", endless))}
-    results = measuring.in_turn(plans, rounds=5)
+    results, _ = measuring.in_turn(plans, rounds=5)
     assert results["quick"].frames >= 1000 * measuring.SECONDS / 2
     assert min(quick.frames) == results["long"].frames == 2
     assert [len(results[name].seconds) for name in plans] == [5, 1, 1]
     assert len(endless.frames) == 1  # what warmed up is the round
+
+
+def test_what_cannot_be_measured_is_named() -> None:
+    def absent(frames: int) -> float:
+        raise NotThereError("no wheel")
+
+    results, missing = measuring.in_turn({"there": measuring.Plan(Fake(1000)), "not": measuring.Plan(absent)})
+    assert list(results) == ["there"]
+    assert missing == {"not": "no wheel"}
 
 
 def test_every_filter_is_measured(core: Any) -> None:

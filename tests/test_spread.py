@@ -361,8 +361,8 @@ def test_symmetry_of_whole_numbers(
 ) -> None:
     """Whichever way they are summed: as they add up to an even number, many sums are halfway between codes."""
     picture_turn, tap_turn = TURNS[turn]
-    video = Video(name, 44, 28)
-    across = Video(name, *((28, 44) if turn in ("transposed", "by a quarter") else (44, 28)))
+    video = Video(name, 132, 84)
+    across = Video(name, *((84, 132) if turn in ("transposed", "by a quarter") else (132, 84)))
     frames = random_frames(rng, video, 1)
     turned = [[np.ascontiguousarray(picture_turn(plane)) for plane in frames[0]]]
     kernel = np.array(factors)

@@ -25,7 +25,7 @@ import vapoursynth as vs
 
 from .measuring import Plan, in_turn, played
 from .peers import Apply, applied, hole, scattered
-from .settings import SIZES, Setting
+from .settings import SIZES, NotThereError, Setting
 from .works import WORKS, Work, diffuse, grid, spread
 
 core = vs.core
@@ -84,7 +84,9 @@ class Curve:
                 return played(point.played)(frames)
 
             plans[str(point.at)] = Plan(seconds, max(point.least, point.setting.threads))
-        results = in_turn(plans, rounds)
+        results, missing = in_turn(plans, rounds)
+        if missing:
+            raise NotThereError(f"{self.name} over {self.over}: {missing}")
         times = [1e3 / results[str(point.at)].fps for point in self.points]
         at = [point.at for point in self.points]
         with ThreadPoolExecutor(2) as pool:

@@ -16,11 +16,10 @@ from typing import Any
 
 import vapoursynth as vs
 
-core = vs.core
+from .settings import NotThereError
 
 type Measurement = Callable[[int], float]
 """Seconds that so many frames take."""
-type Prepare = Callable[[], Measurement]
 
 ROUNDS = 5
 SECONDS = 0.06
@@ -111,20 +110,28 @@ def calibrated(plan: Plan) -> tuple[int, float]:
         frames = min(MOST, max(2 * frames, math.ceil(1.2 * frames * plan.seconds / max(taken, 1e-4))))
 
 
-def in_turn(plans: dict[str, Plan], rounds: int = ROUNDS) -> dict[str, Result]:
+def in_turn(plans: dict[str, Plan], rounds: int = ROUNDS) -> tuple[dict[str, Result], dict[str, str]]:
     """Measures each once in every round.
 
     Args:
         plans: What to measure, by name.
         rounds: Rounds of what does not take too long. What takes so long that there is one is not run again for it.
+
+    Returns:
+        What was measured, and of what cannot be measured here the reason, by name.
     """
     gc.collect()
     gc.freeze()  # what is there now need not be looked through after each measurement
-    found = {name: calibrated(plan) for name, plan in plans.items()}
+    found, missing = {}, {}
+    for name, plan in plans.items():
+        try:
+            found[name] = calibrated(plan)
+        except NotThereError as reason:
+            missing[name] = str(reason)
     turns = {name: max(1, min(rounds, int(BUDGET / taken))) for name, (_, taken) in found.items()}
     seconds = {name: [taken] if turns[name] == 1 else [] for name, (_, taken) in found.items()}
     for _ in range(rounds):
-        for name, plan in plans.items():
+        for name, (frames, _) in found.items():
             if len(seconds[name]) < turns[name]:
-                seconds[name].append(plan.measure(found[name][0]))
-    return {name: Result(frames, tuple(seconds[name])) for name, (frames, _) in found.items()}
+                seconds[name].append(plans[name].measure(frames))
+    return {name: Result(frames, tuple(seconds[name])) for name, (frames, _) in found.items()}, missing

@@ -63,14 +63,14 @@ def measured(work: Work, setting: Setting, rounds: int) -> Record:
             continue
         try:
             measure = peer.prepare(setting, work.family)
-            measure(peer.least)
             plans[peer.name] = Plan(measure, max(peer.least, setting.threads), peer.seconds)
         except NotThereError as reason:
-            if peer.name == work.name:
-                raise
             missing[peer.name] = str(reason)
     of_machine, counts = limits(work, setting)
-    results = in_turn(of_machine | plans, rounds)
+    results, failed = in_turn(of_machine | plans, rounds)
+    missing |= failed
+    if work.name in missing:
+        raise NotThereError(missing[work.name])
     ours = results[work.name]
     parts = {name: count * ratio(ours, results[name]) for name, count in counts.items()}
     bound = max(parts, key=lambda name: parts[name])

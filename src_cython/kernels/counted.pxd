@@ -353,6 +353,32 @@ cdef inline void count_3_twice(
         second_sums[x] = (0 if first else second_sums[x]) + va * a[x] + vb * b[x] + vc * c[x]
 
 
+cdef inline void count_3_thrice(
+        row_of_sums sums, row_of_sums second_sums, row_of_sums third_sums, bint first, const whole *a, const whole *b,
+        const whole *c, const sum_type *w, const sum_type *v, const sum_type *u, int n) noexcept nogil:
+    """Three such sums. Loops with a choice in them GCC would not vectorise."""
+    cdef sum_type wa = w[0]
+    cdef sum_type wb = w[1]
+    cdef sum_type wc = w[2]
+    cdef sum_type va = v[0]
+    cdef sum_type vb = v[1]
+    cdef sum_type vc = v[2]
+    cdef sum_type ua = u[0]
+    cdef sum_type ub = u[1]
+    cdef sum_type uc = u[2]
+    cdef int x
+    if first:
+        for x in range(n):  # hot
+            sums[x] = wa * a[x] + wb * b[x] + wc * c[x]
+            second_sums[x] = va * a[x] + vb * b[x] + vc * c[x]
+            third_sums[x] = ua * a[x] + ub * b[x] + uc * c[x]
+        return
+    for x in range(n):  # hot
+        sums[x] += wa * a[x] + wb * b[x] + wc * c[x]
+        second_sums[x] += va * a[x] + vb * b[x] + vc * c[x]
+        third_sums[x] += ua * a[x] + ub * b[x] + uc * c[x]
+
+
 cdef inline void finish_3(
         sample_type *dst, rule r, const sum_type *sums, bint first, const sum_type *a, const sum_type *b,
         const sum_type *c, const sum_type *w, int n) noexcept nogil:
@@ -436,11 +462,15 @@ cdef inline const sum_type *unless_ones(const sum_type *factors, int n) noexcept
 cdef inline void count_some(
         row_of_sums sums, int pitch, bint first, const sample_type *a, const sample_type *b, const sample_type *c,
         const sum_type **factors, int columns, int i, int n) noexcept nogil:
-    """Three lines of a column or two."""
+    """Three lines of one to three columns."""
     if columns == 1:
         count_3(<sum_type *>sums, first, a, b, c, factors[0] + i if factors[0] != NULL else NULL, n)
-    else:
+    elif columns == 2:
         count_3_twice(sums, <row_of_sums>(sums + pitch), first, a, b, c, factors[0] + i, factors[1] + i, n)
+    else:
+        count_3_thrice(
+            sums, <row_of_sums>(sums + pitch), <row_of_sums>(sums + 2 * pitch), first, a, b, c, factors[0] + i,
+            factors[1] + i, factors[2] + i, n)
 
 
 cdef inline void count_columns(
@@ -448,7 +478,7 @@ cdef inline void count_columns(
         int n) noexcept nogil:
     """The sums of the columns, those of each `pitch` behind those of the one before."""
     cdef int k, i
-    for k in range(0, columns, 2):
+    for k in range(0, columns, 3):
         for i in range(0, lines, 3):
             if sum_type is uint16_t:
                 count_some(

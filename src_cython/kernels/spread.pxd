@@ -259,37 +259,38 @@ cdef inline void fill(row dst, int n, float value) noexcept nogil:
         dst[x] = value
 
 
-# Of the first ones that are added to a sum, `total` is not read yet: it begins with `base`.
+# Of the first ones that are added to a sum, `total` is not read yet: it begins with `base`. They are whole lines of the
+# cache: a loop over what was left would keep the weights in registers, and those of the vectors out of them.
 
-cdef inline void add_1(row total, bint first, float base, crow a, const float *w, int n) noexcept nogil:
+cdef inline void add_1(row total, bint first, float base, crow a, const float *w, int lines) noexcept nogil:
     cdef float wa = w[0]
     cdef int x
-    for x in range(n):  # hot
+    for x in range(lines * LANES):  # hot
         total[x] = (base if first else total[x]) + wa * a[x]
 
 
-cdef inline void add_2(row total, bint first, float base, crow a, crow b, const float *w, int n) noexcept nogil:
+cdef inline void add_2(row total, bint first, float base, crow a, crow b, const float *w, int lines) noexcept nogil:
     cdef float wa = w[0]
     cdef float wb = w[1]
     cdef int x
-    for x in range(n):  # hot
+    for x in range(lines * LANES):  # hot
         total[x] = (base if first else total[x]) + (wa * a[x] + wb * b[x])
 
 
 cdef inline void add_4(
-        row total, bint first, float base, crow a, crow b, crow c, crow d, const float *w, int n) noexcept nogil:
+        row total, bint first, float base, crow a, crow b, crow c, crow d, const float *w, int lines) noexcept nogil:
     cdef float wa = w[0]
     cdef float wb = w[1]
     cdef float wc = w[2]
     cdef float wd = w[3]
     cdef int x
-    for x in range(n):  # hot
+    for x in range(lines * LANES):  # hot
         total[x] = (base if first else total[x]) + (wa * a[x] + wb * b[x]) + (wc * c[x] + wd * d[x])
 
 
 cdef inline void add_8(
         row total, bint first, float base, crow a, crow b, crow c, crow d, crow e, crow f, crow g, crow h,
-        const float *w, int n) noexcept nogil:
+        const float *w, int lines) noexcept nogil:
     cdef float wa = w[0]
     cdef float wb = w[1]
     cdef float wc = w[2]
@@ -299,14 +300,14 @@ cdef inline void add_8(
     cdef float wg = w[6]
     cdef float wh = w[7]
     cdef int x
-    for x in range(n):  # hot
+    for x in range(lines * LANES):  # hot
         total[x] = ((base if first else total[x]) + (wa * a[x] + wb * b[x]) + (wc * c[x] + wd * d[x])
                     + (we * e[x] + wf * f[x]) + (wg * g[x] + wh * h[x]))
 
 
 cdef inline void add_9(
         row total, bint first, float base, crow a, crow b, crow c, crow d, crow e, crow f, crow g, crow h, crow i,
-        const float *w, int n) noexcept nogil:
+        const float *w, int lines) noexcept nogil:
     cdef float wa = w[0]
     cdef float wb = w[1]
     cdef float wc = w[2]
@@ -317,13 +318,14 @@ cdef inline void add_9(
     cdef float wh = w[7]
     cdef float wi = w[8]
     cdef int x
-    for x in range(n):  # hot
+    for x in range(lines * LANES):  # hot
         total[x] = ((base if first else total[x]) + (wa * a[x] + wb * b[x]) + (wc * c[x] + wd * d[x])
                     + (we * e[x] + wf * f[x]) + (wg * g[x] + wh * h[x]) + wi * i[x])
 
 
 cdef inline void sum_taps(
-        float *total, float base, const float **rows, const float *weights, int count, int start, int n) noexcept nogil:
+        float *total, float base, const float **rows, const float *weights, int count, int start,
+        int lines) noexcept nogil:
     """The weighted rows, from `start` on, two by two."""
     # One loop for all sizes: GCC would fuse two rounds of a loop around add_8 alone into one that does not vectorise.
     cdef const float **u = rows
@@ -332,24 +334,24 @@ cdef inline void sum_taps(
     cdef bint first = True
     cdef int taken
     if count == 0:
-        fill(total, n, base)
+        fill(total, lines * LANES, base)
     while count > 0:
         if count == 9:
             add_9(total, first, base, u[0] + s, u[1] + s, u[2] + s, u[3] + s, u[4] + s, u[5] + s, u[6] + s, u[7] + s,
-                  u[8] + s, w, n)
+                  u[8] + s, w, lines)
             taken = 9
         elif count >= 8:
             add_8(total, first, base, u[0] + s, u[1] + s, u[2] + s, u[3] + s, u[4] + s, u[5] + s, u[6] + s, u[7] + s,
-                  w, n)
+                  w, lines)
             taken = 8
         elif count >= 4:
-            add_4(total, first, base, u[0] + s, u[1] + s, u[2] + s, u[3] + s, w, n)
+            add_4(total, first, base, u[0] + s, u[1] + s, u[2] + s, u[3] + s, w, lines)
             taken = 4
         elif count >= 2:
-            add_2(total, first, base, u[0] + s, u[1] + s, w, n)
+            add_2(total, first, base, u[0] + s, u[1] + s, w, lines)
             taken = 2
         else:
-            add_1(total, first, base, u[0] + s, w, n)
+            add_1(total, first, base, u[0] + s, w, lines)
             taken = 1
         first = False
         u += taken
@@ -366,7 +368,7 @@ cdef inline Ends ends_of(int width, const Taps *t, bint in_place) noexcept nogil
     """What is between them begins and ends with a cache line; all of the row is its head if nothing is."""
     cdef Ends e
     e.head = rounded(t.left, LANES)
-    e.tail = width - (width - t.right) // LANES * LANES if t.right > 0 else 0
+    e.tail = width - (width - t.right) // LANES * LANES
     if not in_place or e.head + e.tail + t.left + t.right > width:
         e.head = width
         e.tail = 0
@@ -432,9 +434,9 @@ cdef inline void sum_plane(
             fetch_row(ahead + start * bytes, n * bytes)
             fetch_to_write_row(dst + AHEAD * dst_stride + start * bytes, n * bytes)
             if e.head <= start < src.width - e.tail:
-                sum_taps(<float *>dst + start, base, within, weights, t.count, start, n)
+                sum_taps(<float *>dst + start, base, within, weights, t.count, start, n // LANES)
             else:
-                sum_taps(chunk, base, rows, weights, t.count, start, rounded(n, LANES))
+                sum_taps(chunk, base, rows, weights, t.count, start, rounded(n, LANES) // LANES)
                 if src.pixels.sample == SINGLE:
                     memcpy(<float *>dst + start, chunk, n * sizeof(float))
                 else:
