@@ -253,24 +253,30 @@ FAULT(race, (meet(), frames = frames + 1))
 
 #define NATIVE(type, run) {"vdiff kernel 1", 0, sizeof(Native), 0, 2, 1, type, type, run, describe}
 
+static const char *const kernels[] = {"@kernel", "@overflow", "@undefined", "@leak", "@race", "@fail"};
+static Native natives[][3] = {
+    {NATIVE(0, run_bytes), NATIVE(1, run_words), NATIVE(2, run_floats)},
+    {NATIVE(0, overflow), NATIVE(1, overflow), NATIVE(2, overflow)},
+    {NATIVE(0, undefined), NATIVE(1, undefined), NATIVE(2, undefined)},
+    {NATIVE(0, leak), NATIVE(1, leak), NATIVE(2, leak)},
+    {NATIVE(0, race), NATIVE(1, race), NATIVE(2, race)},
+    {NATIVE(0, refuse), NATIVE(1, refuse), NATIVE(2, refuse)},
+};
+
+static void sign_kernels(void) { /* before there are threads, which read it */
+    for (size_t i = 0; i < sizeof natives / sizeof *natives; i++)
+        for (int type = 0; type < 3; type++)
+            natives[i][type].self = (uint64_t)(uintptr_t)&natives[i][type];
+}
+
 static bool set_kernel(VSMap *args, const char *key, const char *name, const VSVideoFormat *f) {
-    static const char *const names[] = {"@kernel", "@overflow", "@undefined", "@leak", "@race", "@fail"};
-    static Native natives[][3] = {
-        {NATIVE(0, run_bytes), NATIVE(1, run_words), NATIVE(2, run_floats)},
-        {NATIVE(0, overflow), NATIVE(1, overflow), NATIVE(2, overflow)},
-        {NATIVE(0, undefined), NATIVE(1, undefined), NATIVE(2, undefined)},
-        {NATIVE(0, leak), NATIVE(1, leak), NATIVE(2, leak)},
-        {NATIVE(0, race), NATIVE(1, race), NATIVE(2, race)},
-        {NATIVE(0, refuse), NATIVE(1, refuse), NATIVE(2, refuse)},
-    };
-    size_t i = 0, count = sizeof names / sizeof *names;
-    while (i < count && strcmp(names[i], name))
+    size_t i = 0, count = sizeof kernels / sizeof *kernels;
+    while (i < count && strcmp(kernels[i], name))
         i++;
     if (i == count)
         return false;
-    Native *native = &natives[i][f->sampleType == stFloat ? 2 : f->bytesPerSample - 1];
-    uint64_t ticket[5] = {0, 0, (uint64_t)(uintptr_t)native, (uint64_t)getpid(), 0xCBF29CE484222325u};
-    native->self = ticket[2];
+    const Native *native = &natives[i][f->sampleType == stFloat ? 2 : f->bytesPerSample - 1];
+    uint64_t ticket[5] = {0, 0, native->self, (uint64_t)getpid(), 0xCBF29CE484222325u};
     memcpy(ticket, native->magic, 16);
     for (int i = 0; i < 32; i++)
         ticket[4] = (ticket[4] ^ ((const uint8_t *)ticket)[i]) * 0x100000001B3u;
@@ -721,6 +727,7 @@ int main(int argc, char **argv) {
         fputs("drive: no core: another version of VapourSynth?\n", stderr);
         return 2;
     }
+    sign_kernels();
     api->addLogHandler(on_message, NULL, NULL, core);
     api->setThreadCount(threads, core);
     form.plugin = load(argv[optind]);
