@@ -18,7 +18,7 @@ from common.frames cimport new_output
 from common.pair cimport Pair, free_pair, get_pair, pair_needs, read_pair, request_pair
 from common.pixels cimport PLANES
 from common.registry cimport Registry, add_filter
-from kernels.changemap cimport ABS, MASK, SQUARE, Change, Picture, map_change
+from kernels.changemap cimport ABS, ALL, MASK, SQUARE, Change, Picture, map_change
 
 
 cdef enum:
@@ -76,7 +76,7 @@ cdef const VSFrame *get_frame(
                 changes[p] = map_change(
                     pixels, api.getStride(dst, p), api.getReadPtr(x, p), api.getStride(x, p),
                     api.getReadPtr(r, p), api.getStride(r, p), api.getFrameWidth(x, p), api.getFrameHeight(x, p),
-                    &d.pair.pixels, d.picture, d.threshold)
+                    &d.pair.pixels, d.picture, d.threshold, ALL)
         set_properties(dst, changes, d.pair.vi.format.numPlanes, api)
     api.freeFrame(x)
     api.freeFrame(r)

@@ -48,7 +48,7 @@ cdef const VSFrame *get_frame(
                 api.getWritePtr(dst, p), api.getReadPtr(x, p), api.getReadPtr(r, p),
                 api.getStride(dst, p), api.getStride(x, p), api.getStride(r, p),
                 api.getFrameWidth(dst, p), api.getFrameHeight(dst, p),
-                &d.pair.pixels, d.blend[p])
+                &d.pair.pixels, &d.blend[p])
     api.freeFrame(x)
     api.freeFrame(r)
     return dst

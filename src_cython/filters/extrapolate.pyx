@@ -18,7 +18,7 @@ from common.frames cimport lagged_frame, new_output, request_lagged
 from common.pixels cimport PLANES, Pixels
 from common.registry cimport Registry, add_filter
 from common.timing cimport clear_flag, move_time
-from kernels.diffblend cimport Blend, blend_plane, describe_float_blend
+from kernels.diffblend cimport Blend, blend_plane, describe_blend
 from kernels.extrapolate cimport reach
 
 
@@ -63,14 +63,14 @@ cdef const VSFrame *get_frame(
     if dst == NULL:
         api.setFilterError(b"Extrapolate: out of memory.", context)
     else:
-        blend = describe_float_blend(c, 0, INFINITY, &d.pixels)
+        blend = describe_blend(c, 0, INFINITY, &d.pixels)
         for p in range(d.vi.format.numPlanes):
             if move[p]:
                 blend_plane(
                     api.getWritePtr(dst, p), api.getReadPtr(x, p), api.getReadPtr(r, p),
                     api.getStride(dst, p), api.getStride(x, p), api.getStride(r, p),
                     api.getFrameWidth(dst, p), api.getFrameHeight(dst, p),
-                    &d.pixels, blend)
+                    &d.pixels, &blend)
         props = api.getFramePropertiesRW(dst)
         move_time(props, n - last, d.vi, api)
         clear_flag(props, b"_SceneChangePrev", api)

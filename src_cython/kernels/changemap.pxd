@@ -9,21 +9,19 @@ differences are float32 and their sums double, each lane for itself and then one
 whatever the width of a vector is.
 """
 
-from libc.limits cimport INT_MAX
 from libc.math cimport floor, fmin
 from libc.stddef cimport ptrdiff_t, size_t
 from libc.stdint cimport int16_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport abs
 from libc.string cimport memset
 
-from common.c cimport crow, fabsf, row, row_double
+from common.c cimport AHEAD, PIECE, crow, fabsf, fetch_row, fetch_to_write_row, row, row_double
 from common.pixels cimport (
     BYTE, HALF, WORD, Pixels, crow8, crow16, load_halves, row8, row16, sample_bytes, store_halves)
 
 
 cdef enum:
-    CHUNK = 16384    # integers at a time: their sums fit 32 bits, the number of changed ones 15
-    LANES = 512      # and floats: their sums stay in the first-level cache
+    LANES = 512      # floats at a time: their sums stay in the first-level cache
     LINE = 8         # doubles of a cache line
 
 
@@ -31,6 +29,11 @@ cdef struct Change:
     double mad
     double mse
     double changed
+
+
+cdef enum Statistics:
+    ALL
+    MAD_ALONE
 
 
 cdef enum Picture:
@@ -46,7 +49,7 @@ cdef struct Sums:
     double lanes[2 * LANES + LINE]  # of floats: see float_differences
 
 
-# Statistics
+# Statistics, of a piece: sums of 2048 bytes or 1024 words fit 32 bits, the number of changed ones 15
 
 cdef inline double *float_differences(Sums *sums) noexcept nogil:
     """From a cache line's start: vectors that straddle two take twice as long to put back. The squares follow."""
@@ -74,6 +77,14 @@ cdef inline void measure_bytes(Sums *sums, crow8 x, crow8 r, int n, int16_t thre
     sums.changed += changed
 
 
+cdef inline int differences_of_bytes(crow8 x, crow8 r, int n) noexcept nogil:
+    cdef int i
+    cdef int differences = 0
+    for i in range(n):  # hot
+        differences += abs(x[i] - r[i])
+    return differences
+
+
 cdef inline uint16_t distance(uint16_t x, uint16_t r) noexcept nogil:
     return <uint16_t>(max(x, r) - min(x, r))
 
@@ -94,6 +105,14 @@ cdef inline void measure_words(Sums *sums, crow16 x, crow16 r, int n, uint16_t t
     sums.changed += changed
 
 
+cdef inline uint32_t differences_of_words(crow16 x, crow16 r, int n) noexcept nogil:
+    cdef int i
+    cdef uint32_t differences = 0
+    for i in range(n):  # hot
+        differences += distance(x[i], r[i])
+    return differences
+
+
 cdef inline int measure_lanes(
         row_double differences, row_double squares, crow x, crow r, int n, float threshold) noexcept nogil:
     cdef int i
@@ -107,9 +126,19 @@ cdef inline int measure_lanes(
     return changed
 
 
-cdef inline void measure_floats(Sums *sums, const float *x, const float *r, int n, float threshold) noexcept nogil:
+cdef inline void differences_of_lanes(row_double differences, crow x, crow r, int n) noexcept nogil:
+    cdef int i
+    for i in range(n):  # hot
+        differences[i] += fabsf(x[i] - r[i])
+
+
+cdef inline void measure_floats(
+        Sums *sums, const float *x, const float *r, int n, float threshold, Statistics wanted) noexcept nogil:
     cdef double *differences = float_differences(sums)
-    sums.changed += measure_lanes(differences, differences + LANES, x, r, n, threshold)
+    if wanted == ALL:
+        sums.changed += measure_lanes(differences, differences + LANES, x, r, n, threshold)
+    else:
+        differences_of_lanes(differences, x, r, n)
 
 
 # Pictures
@@ -219,39 +248,65 @@ cdef inline void draw_floats(
         mask_floats(y, x, r, n, <float>threshold)
 
 
-# Parts of a row, and planes. y may be NULL: the picture is not wanted.
+# Pieces, and planes. y may be NULL: the picture is not wanted.
 
-cdef inline void map_integers(
-        Sums *sums, void *y, const void *x, const void *r, int n, const Pixels *pixels, Picture picture,
-        double threshold) noexcept nogil:
-    if pixels.sample == BYTE:
-        measure_bytes(sums, <const uint8_t *>x, <const uint8_t *>r, n, <int16_t>threshold)
-        if y != NULL:
-            draw_bytes(<uint8_t *>y, <const uint8_t *>x, <const uint8_t *>r, n, picture, threshold)
+cdef inline void map_bytes(
+        Sums *sums, uint8_t *y, const uint8_t *x, const uint8_t *r, int n, Picture picture, double threshold,
+        Statistics wanted) noexcept nogil:
+    if wanted == ALL:
+        measure_bytes(sums, x, r, n, <int16_t>threshold)
     else:
-        measure_words(sums, <const uint16_t *>x, <const uint16_t *>r, n, <uint16_t>threshold)
-        if y != NULL:
-            draw_words(
-                <uint16_t *>y, <const uint16_t *>x, <const uint16_t *>r, n, picture, threshold, <int>pixels.peak)
+        sums.differences += differences_of_bytes(x, r, n)
+    if y != NULL:
+        draw_bytes(y, x, r, n, picture, threshold)
 
 
-cdef inline void map_floats(
-        Sums *sums, void *y, const void *x, const void *r, int n, const Pixels *pixels, Picture picture,
-        double threshold) noexcept nogil:
+cdef inline void map_words(
+        Sums *sums, uint16_t *y, const uint16_t *x, const uint16_t *r, int n, Picture picture, double threshold,
+        int peak, Statistics wanted) noexcept nogil:
+    if wanted == ALL:
+        measure_words(sums, x, r, n, <uint16_t>threshold)
+    else:
+        sums.differences += differences_of_words(x, r, n)
+    if y != NULL:
+        draw_words(y, x, r, n, picture, threshold, peak)
+
+
+cdef inline void map_halves(
+        Sums *sums, uint16_t *y, const uint16_t *x, const uint16_t *r, int n, Picture picture, double threshold,
+        Statistics wanted) noexcept nogil:
     cdef float xs[LANES]
     cdef float rs[LANES]
     cdef float ys[LANES]
-    if pixels.sample == HALF:
-        load_halves(xs, <const uint16_t *>x, n, 1)
-        load_halves(rs, <const uint16_t *>r, n, 1)
-        measure_floats(sums, xs, rs, n, <float>threshold)
-        if y != NULL:
-            draw_floats(ys, xs, rs, n, picture, threshold)
-            store_halves(<uint16_t *>y, ys, n, 1)
+    load_halves(xs, x, n, 1)
+    load_halves(rs, r, n, 1)
+    measure_floats(sums, xs, rs, n, <float>threshold, wanted)
+    if y != NULL:
+        draw_floats(ys, xs, rs, n, picture, threshold)
+        store_halves(y, ys, n, 1)
+
+
+cdef inline void map_singles(
+        Sums *sums, float *y, const float *x, const float *r, int n, Picture picture, double threshold,
+        Statistics wanted) noexcept nogil:
+    measure_floats(sums, x, r, n, <float>threshold, wanted)
+    if y != NULL:
+        draw_floats(y, x, r, n, picture, threshold)
+
+
+cdef inline void map_piece(
+        Sums *sums, void *y, const void *x, const void *r, int n, const Pixels *pixels, Picture picture,
+        double threshold, Statistics wanted) noexcept nogil:
+    if pixels.sample == BYTE:
+        map_bytes(sums, <uint8_t *>y, <const uint8_t *>x, <const uint8_t *>r, n, picture, threshold, wanted)
+    elif pixels.sample == WORD:
+        map_words(
+            sums, <uint16_t *>y, <const uint16_t *>x, <const uint16_t *>r, n, picture, threshold, <int>pixels.peak,
+            wanted)
+    elif pixels.sample == HALF:
+        map_halves(sums, <uint16_t *>y, <const uint16_t *>x, <const uint16_t *>r, n, picture, threshold, wanted)
     else:
-        measure_floats(sums, <const float *>x, <const float *>r, n, <float>threshold)
-        if y != NULL:
-            draw_floats(<float *>y, <const float *>x, <const float *>r, n, picture, threshold)
+        map_singles(sums, <float *>y, <const float *>x, <const float *>r, n, picture, threshold, wanted)
 
 
 cdef inline double stored_threshold(double threshold, const Pixels *pixels) noexcept nogil:
@@ -280,48 +335,30 @@ cdef inline Change change_of(Sums *sums, int width, int height, const Pixels *pi
 
 cdef inline Change map_change(
         void *dst, ptrdiff_t dst_stride, const void *x, ptrdiff_t x_stride, const void *r, ptrdiff_t r_stride,
-        int width, int height, const Pixels *pixels, Picture picture, double threshold) noexcept nogil:
+        int width, int height, const Pixels *pixels, Picture picture, double threshold,
+        Statistics wanted) noexcept nogil:
     """Measures the change from r to x and draws its picture, unless dst is NULL. `threshold`: 8-bit scale."""
     cdef Sums sums
     cdef bint integers = pixels.sample == BYTE or pixels.sample == WORD
-    cdef int step = CHUNK if integers else LANES
-    cdef int bytes = sample_bytes(pixels)
-    cdef int length = width
-    cdef int rows = height
-    cdef char *y = NULL
+    cdef int size = sample_bytes(pixels)
+    cdef int step = PIECE // size if integers else LANES
+    cdef char *ys = NULL
     cdef const char *xs
     cdef const char *rs
-    cdef int start, n
+    cdef int y, start, n
     memset(&sums, 0, sizeof(Sums))
     threshold = stored_threshold(threshold, pixels)
-    if (integers and x_stride == width * bytes and r_stride == x_stride and (dst == NULL or dst_stride == x_stride)
-            and width <= (INT_MAX - CHUNK) // height):
-        # Without a gap between them, rows are one row. Sums of integers do not depend on it, and adding up a vector
-        # at the end of each row costs a tenth of the time.
-        length = width * height
-        rows = 1
-    for _ in range(rows):
+    for y in range(height):
         start = 0
-        while start < length:
-            n = min(step, length - start)
-            xs = <const char *>x + start * bytes
-            rs = <const char *>r + start * bytes
+        while start < width:
+            n = min(step, width - start)
+            xs = <const char *>x + y * x_stride + start * size
+            rs = <const char *>r + y * r_stride + start * size
+            fetch_row(xs + AHEAD, n * size)
+            fetch_row(rs + AHEAD, n * size)
             if dst != NULL:
-                y = <char *>dst + start * bytes
-            if integers:
-                map_integers(&sums, y, xs, rs, n, pixels, picture, threshold)
-            else:
-                map_floats(&sums, y, xs, rs, n, pixels, picture, threshold)
-            start += step
-        x = <const char *>x + x_stride
-        r = <const char *>r + r_stride
-        if dst != NULL:
-            dst = <char *>dst + dst_stride
+                ys = <char *>dst + y * dst_stride + start * size
+                fetch_to_write_row(ys + AHEAD, n * size)
+            map_piece(&sums, ys, xs, rs, n, pixels, picture, threshold, wanted)
+            start += n
     return change_of(&sums, width, height, pixels)
-
-
-cdef inline Change measure_change(
-        const void *x, ptrdiff_t x_stride, const void *r, ptrdiff_t r_stride, int width, int height,
-        const Pixels *pixels, double threshold) noexcept nogil:
-    """The change from r to x. `threshold`: 8-bit scale."""
-    return map_change(NULL, 0, x, x_stride, r, r_stride, width, height, pixels, ABS, threshold)

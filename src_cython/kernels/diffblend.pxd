@@ -1,12 +1,13 @@
 """Along the frame difference: y = x + clip(alpha * soft(x - r, threshold), -limit, limit).
 
 In the format's own units: nothing here depends on the scale. For bytes, where a difference has 511 values, the change
-is also computed in 16-bit fixed point wherever that was found to give the same result for every one of them.
+is computed in 16-bit fixed point wherever that was found to give the same result for every one of them.
 """
 
 from libc.stddef cimport ptrdiff_t
-from libc.math cimport floorf
+from libc.math cimport ceil, fabs, floor, fmin
 from libc.stdint cimport int16_t, uint8_t, uint16_t
+from libc.string cimport memset
 
 from common.c cimport clampf, crow, limitf, row
 from common.pixels cimport (
@@ -17,22 +18,35 @@ cdef enum:
     CHUNK = 1024     # halves at a time: their float copies stay in the first-level cache
 
 
+cdef struct Fixed:
+    # The change of bytes, clip(factor * soft(clip(d, -far, far) * 2^shift, still) / 2^15, least, most), rounded.
+    int16_t far      # no larger difference changes the result
+    int16_t shift
+    int16_t still
+    int16_t factor
+    int16_t least
+    int16_t most
+
+
 cdef struct Blend:
     float alpha
     float threshold  # stored values, as limit
     float limit
     bint plain       # threshold and limit cannot change a result
-    bint fixed       # bytes: alpha = factor * 2^shift / 2^15 gives the same results
-    int16_t factor
-    int16_t shift
+    bint mean        # integers: the mean of both, halves rounded up
+    bint fixed       # bytes: the same results are had with
+    Fixed by
+
+
+cdef inline float change_of(float d, Blend b) noexcept nogil:
+    if b.plain:
+        return b.alpha * d
+    d -= limitf(d, b.threshold)
+    return limitf(b.alpha * d, b.limit)
 
 
 cdef inline float blended(float x, float r, Blend b) noexcept nogil:
-    cdef float d = x - r
-    if b.plain:
-        return x + b.alpha * d
-    d -= limitf(d, b.threshold)
-    return x + limitf(b.alpha * d, b.limit)
+    return x + change_of(x - r, b)
 
 
 cdef inline void blend_bytes(row8 y, crow8 x, crow8 r, int n, Blend b) noexcept nogil:
@@ -41,17 +55,44 @@ cdef inline void blend_bytes(row8 y, crow8 x, crow8 r, int n, Blend b) noexcept 
         y[i] = <uint8_t><int>(clampf(blended(x[i], r[i], b), 0, 255) + <float>0.5)
 
 
-cdef inline int16_t fixed_change(int d, int16_t factor, int16_t shift) noexcept nogil:
+cdef inline int16_t within(int16_t v, int16_t least, int16_t most) noexcept nogil:
+    return max(least, min(v, most))
+
+
+cdef inline int16_t scaled(int16_t d, int16_t factor) noexcept nogil:
     # The rounding multiplication of 16-bit numbers that x86 (pmulhrsw) and ARM (sqrdmulh) have an instruction for.
-    return <int16_t>((((<int>(<int16_t>(d * (1 << shift))) * factor) >> 14) + 1) >> 1)
+    return <int16_t>(((<int>d * factor >> 14) + 1) >> 1)
 
 
-cdef inline void blend_bytes_fixed(row8 y, crow8 x, crow8 r, int n, int16_t factor, int16_t shift) noexcept nogil:
+cdef inline int16_t fixed_change(int16_t d, Fixed f) noexcept nogil:
+    d = <int16_t>(within(d, <int16_t>-f.far, f.far) * (1 << f.shift))
+    d = <int16_t>(d - within(d, <int16_t>-f.still, f.still))
+    return within(scaled(d, f.factor), f.least, f.most)
+
+
+cdef inline void blend_bytes_fixed(row8 y, crow8 x, crow8 r, int n, Fixed f) noexcept nogil:
     cdef int i
-    cdef int16_t v
     for i in range(n):  # hot
-        v = <int16_t>(x[i] + fixed_change(x[i] - r[i], factor, shift))
-        y[i] = <uint8_t>max(<int16_t>0, min(v, <int16_t>255))
+        y[i] = <uint8_t>within(<int16_t>(x[i] + fixed_change(<int16_t>(x[i] - r[i]), f)), 0, 255)
+
+
+cdef inline void blend_bytes_plain(row8 y, crow8 x, crow8 r, int n, int16_t factor, int16_t shift) noexcept nogil:
+    cdef int i
+    for i in range(n):  # hot
+        y[i] = <uint8_t>within(
+            <int16_t>(x[i] + scaled(<int16_t>(<int16_t>(x[i] - r[i]) * (1 << shift)), factor)), 0, 255)
+
+
+cdef inline void mean_bytes(row8 y, crow8 x, crow8 r, int n) noexcept nogil:
+    cdef int i
+    for i in range(n):  # hot
+        y[i] = <uint8_t>((x[i] + r[i] + 1) >> 1)
+
+
+cdef inline void mean_words(row16 y, crow16 x, crow16 r, int n) noexcept nogil:
+    cdef int i
+    for i in range(n):  # hot
+        y[i] = <uint16_t>((x[i] + r[i] + 1) >> 1)
 
 
 cdef inline void blend_words(row16 y, crow16 x, crow16 r, int n, Blend b, float peak) noexcept nogil:
@@ -81,60 +122,83 @@ cdef inline void blend_halves(row16 y, crow16 x, crow16 r, int n, Blend b) noexc
         start += CHUNK
 
 
-cdef inline bint fix_factor(Blend *b) noexcept nogil:
-    """Finds alpha in fixed point; whether every difference and sample then give what floating point gives."""
-    cdef int d, x, exact
-    # d * 2^shift and the sum with a sample have to fit 16 bits.
-    while b.shift < 6 and b.alpha * 32768 > 32767 << b.shift:
-        b.shift += 1
-    if b.alpha * 32768 > 32767 << b.shift:
-        return False
-    b.factor = <int16_t>floorf(b.alpha * 32768 / (1 << b.shift) + <float>0.5)
+cdef inline bint same_changes(const Fixed *f, Blend b) noexcept nogil:
+    """Whether every difference changes every byte as in floating point."""
+    cdef double exact, left
+    cdef int d, c
     for d in range(-255, 256):
-        for x in range(max(0, d), min(255, 255 + d) + 1):
-            exact = <int>(clampf(blended(x, x - d, b[0]), 0, 255) + <float>0.5)
-            if exact != max(0, min(x + fixed_change(d, b.factor, b.shift), 255)):
+        exact = change_of(d, b)
+        c = fixed_change(<int16_t>d, f[0])
+        left = exact - c
+        # The sum of a byte and less than 256 is off by 2^-16 at most, and exact where a half is to be rounded, up.
+        if fabs(exact) >= 256:
+            if c != (255 if exact > 0 else -255):
                 return False
+        elif fabs(left) > 0.499 and left != -0.5:
+            return False
     return True
 
 
-cdef inline Blend describe_float_blend(
-        double alpha, double threshold, double limit, const Pixels *pixels) noexcept nogil:
+cdef inline bint find_fixed(Fixed *f, Blend b) noexcept nogil:
+    """Finds a blend of bytes in fixed point, by trial of every precision; whether there is one."""
+    cdef double alpha = fabs(b.alpha)
+    cdef double furthest = fmin(b.limit, 256)
+    f.least = <int16_t>floor(<double>0.5 - fmin(b.limit, 255))
+    f.most = <int16_t>floor(fmin(b.limit, 255) + <double>0.5)
+    # Up to 64, differences of 9 bits and changes fit 16 as they are.
+    f.far = 255 if alpha <= 64 else <int16_t>fmin(255, ceil(b.threshold + furthest / alpha))
+    f.shift = 0
+    while f.far << f.shift <= 32767 and f.shift < 15:
+        f.still = <int16_t>fmin(floor(b.threshold * (1 << f.shift) + <double>0.5), 32767)
+        f.factor = <int16_t>fmin(floor(alpha * (32768 >> f.shift) + <double>0.5), 32767)
+        if b.alpha < 0:
+            f.factor = <int16_t>-f.factor
+        if same_changes(f, b):
+            return True
+        f.shift += 1
+    return False
+
+
+cdef inline Blend describe_blend(double alpha, double threshold, double limit, const Pixels *pixels) noexcept nogil:
     """The parameters, given on the 8-bit scale, in stored values; for alpha of any size."""
     cdef Blend b
     cdef bint integer = pixels.sample == BYTE or pixels.sample == WORD
+    memset(&b, 0, sizeof(Blend))
     b.alpha = <float>alpha
-    b.factor = b.shift = 0
     b.threshold = <float>(threshold * pixels.peak / 255)
     b.limit = <float>(limit * pixels.peak / 255)
     # A change of the whole range or more ends at 0 or the peak, limited or not.
     b.plain = threshold == 0 and integer and limit >= 255
-    b.fixed = False
+    b.mean = b.plain and alpha == <double>-0.5
+    b.fixed = pixels.sample == BYTE and find_fixed(&b.by, b)
     return b
 
 
-cdef inline Blend describe_blend(double alpha, double threshold, double limit, const Pixels *pixels) noexcept nogil:
-    """The same, in fixed point where that was found to do, which takes a while to find out."""
-    cdef Blend b = describe_float_blend(alpha, threshold, limit, pixels)
-    b.fixed = b.plain and pixels.sample == BYTE and fix_factor(&b)
-    return b
+cdef inline void blend_row(
+        void *y, const void *x, const void *r, int n, const Pixels *pixels, const Blend *b) noexcept nogil:
+    if b.mean and pixels.sample == BYTE:
+        mean_bytes(<uint8_t *>y, <const uint8_t *>x, <const uint8_t *>r, n)
+    elif b.mean:
+        mean_words(<uint16_t *>y, <const uint16_t *>x, <const uint16_t *>r, n)
+    elif b.fixed and b.plain and b.by.far == 255:
+        blend_bytes_plain(<uint8_t *>y, <const uint8_t *>x, <const uint8_t *>r, n, b.by.factor, b.by.shift)
+    elif b.fixed:
+        blend_bytes_fixed(<uint8_t *>y, <const uint8_t *>x, <const uint8_t *>r, n, b.by)
+    elif pixels.sample == BYTE:
+        blend_bytes(<uint8_t *>y, <const uint8_t *>x, <const uint8_t *>r, n, b[0])
+    elif pixels.sample == WORD:
+        blend_words(<uint16_t *>y, <const uint16_t *>x, <const uint16_t *>r, n, b[0], pixels.peak)
+    elif pixels.sample == HALF:
+        blend_halves(<uint16_t *>y, <const uint16_t *>x, <const uint16_t *>r, n, b[0])
+    else:
+        blend_singles(<float *>y, <const float *>x, <const float *>r, n, b[0])
 
 
 cdef inline void blend_plane(
         void *dst, const void *x, const void *r, ptrdiff_t dst_stride, ptrdiff_t x_stride, ptrdiff_t r_stride,
-        int width, int height, const Pixels *pixels, Blend b) noexcept nogil:
+        int width, int height, const Pixels *pixels, const Blend *b) noexcept nogil:
     for _ in range(height):
-        if b.fixed:
-            blend_bytes_fixed(
-                <uint8_t *>dst, <const uint8_t *>x, <const uint8_t *>r, width, b.factor, b.shift)
-        elif pixels.sample == BYTE:
-            blend_bytes(<uint8_t *>dst, <const uint8_t *>x, <const uint8_t *>r, width, b)
-        elif pixels.sample == WORD:
-            blend_words(<uint16_t *>dst, <const uint16_t *>x, <const uint16_t *>r, width, b, pixels.peak)
-        elif pixels.sample == HALF:
-            blend_halves(<uint16_t *>dst, <const uint16_t *>x, <const uint16_t *>r, width, b)
-        else:
-            blend_singles(<float *>dst, <const float *>x, <const float *>r, width, b)
+        blend_row(dst, x, r, width, pixels, b)
         dst = <char *>dst + dst_stride
         x = <const char *>x + x_stride
         r = <const char *>r + r_stride

@@ -21,7 +21,7 @@ from libc.string cimport memset
 
 from common.c cimport clampf, crow, fabsf, maxf, minf
 from common.pixels cimport BYTE, Pixels, load_row, row8, sample_bytes
-from kernels.changemap cimport Change, measure_change
+from kernels.changemap cimport ABS, ALL, MAD_ALONE, Change, map_change
 from kernels.thumbnail cimport COLUMNS, ROWS, cells_along, distance, moved_distance
 
 
@@ -158,7 +158,8 @@ cdef inline void add_change(
         Metric metric, Evidence *e, const void *x, ptrdiff_t x_stride, const void *r, ptrdiff_t r_stride, int width,
         int height, const Pixels *pixels, int planes) noexcept nogil:
     """Adds the change from r to x of one of so many planes."""
-    cdef Change change = measure_change(x, x_stride, r, r_stride, width, height, pixels, 0)
+    cdef Change change = map_change(
+        NULL, 0, x, x_stride, r, r_stride, width, height, pixels, ABS, 0, MAD_ALONE if metric == MAD else ALL)
     e.change += <float>((change.mse if metric == MSE else change.mad) / planes)
 
 
