@@ -114,6 +114,41 @@ def test_threshold_and_limit_are_on_the_8_bit_scale(core: Any, name: str, direct
     assert out.tolist() == wanted.tolist()
 
 
+def test_every_pair_of_bytes_in_fixed_point_is_as_in_floating_point(core: Any, rng: np.random.Generator) -> None:
+    """The formula in float32, in the kernel's order; numbers that fixed point has and such that it has not."""
+    x, r = np.meshgrid(np.arange(256, dtype=np.float32), np.arange(256, dtype=np.float32))
+    clip, ref = gray(x, name="GRAY8"), gray(r, name="GRAY8")
+    alphas = [
+        -1,
+        -0.75,
+        -0.5,
+        -0.4,
+        1 / 3,
+        0.5,
+        1,
+        1.37,
+        2,
+        31,
+        63.99,
+        64,
+        64.01,
+        100,
+        257,
+        1000,
+        *rng.uniform(-1, 80, 9),
+    ]
+    thresholds = [0, 0.3, 1, 2.5, 7, 100, 254.5, 255, 1e6, *rng.uniform(0, 20, 2)]
+    limits = [0, 0.4, 0.5, 1, 2.5, 10, 60.2, 254.5, 255, 1e6, *rng.uniform(0, 99, 2)]
+    for alpha in alphas:
+        for threshold, limit in [(0, 255), *zip(rng.choice(thresholds, 12), rng.choice(limits, 12), strict=True)]:
+            a, t, most = np.float32(alpha), np.float32(threshold), np.float32(limit)
+            d = x - r
+            wanted = np.clip(x + np.clip(a * (d - np.clip(d, -t, t)), -most, most), 0, 255) + np.float32(0.5)
+            given = {"alpha": alpha, "threshold": threshold, "limit": limit}
+            found = read(core.vdiff.DiffBlend(clip, ref=ref, **given))[0][0]
+            assert np.array_equal(found, wanted.astype(np.uint8)), given
+
+
 def test_float_is_not_clamped(core: Any) -> None:
     """Nor is a difference beyond the peak: only `limit`, 255 by default, bounds what is added."""
     clip = gray(np.full((2, 2), 0.25), np.full((2, 2), 1.0), np.full((2, 2), -0.5))

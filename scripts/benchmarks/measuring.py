@@ -24,6 +24,9 @@ type Measurement = Callable[[int], float]
 ROUNDS = 5
 SECONDS = 0.06
 """What a measurement should take at least: a hundred times what starting and waking threads takes."""
+STEADY = 12
+"""And frames it should take at least, unless they take STEADY_SECONDS: the first ones are of memory never touched."""
+STEADY_SECONDS = 0.3
 BUDGET = 3.0
 """What all rounds of one measurement may take; of what takes longer there are fewer rounds, down to one."""
 MOST = 5000
@@ -105,9 +108,10 @@ def calibrated(plan: Plan) -> tuple[int, float]:
         taken = plan.measure(frames)
         if taken < 5 * plan.seconds:  # or it may only have been held up
             taken = min(taken, plan.measure(frames))
-        if taken >= plan.seconds or frames == MOST:
+        aim = max(plan.seconds, min(STEADY_SECONDS, STEADY * taken / frames))
+        if taken >= 0.9 * aim or frames == MOST:
             return frames, taken
-        frames = min(MOST, max(2 * frames, math.ceil(1.2 * frames * plan.seconds / max(taken, 1e-4))))
+        frames = min(MOST, max(2 * frames, math.ceil(1.2 * frames * aim / max(taken, 1e-4))))
 
 
 def in_turn(plans: dict[str, Plan], rounds: int = ROUNDS) -> tuple[dict[str, Result], dict[str, str]]:

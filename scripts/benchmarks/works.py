@@ -474,6 +474,19 @@ def diffblend_expr(clip: Clip) -> Clip:
     return core.akarin.Expr([clip, earlier(clip)], f"{soft} {alpha} * {-limit} max {limit} min x +")
 
 
+def statistics(clip: Clip) -> Clip:
+    """The mean of |x - r|, and least, most and mean of x."""
+    return core.std.PlaneStats(clip, earlier(clip))
+
+
+def marked_by_statistics(clip: Clip) -> Clip:
+    """Both sides of what the mean of |x - r| takes for a cut are marked, as SceneDetect does."""
+    measured = statistics(clip)
+    cut = 35 / 255
+    marks = {"_SceneChangePrev": f"x.PlaneStatsDiff {cut} >", "_SceneChangeNext": f"y.PlaneStatsDiff {cut} >"}
+    return core.akarin.PropExpr([measured, measured[1:] + measured[-1]], lambda: marks)
+
+
 def difference_works() -> Iterator[Work]:
     """Along the difference between two frames."""
     yield Work(
@@ -553,7 +566,7 @@ def difference_works() -> Iterator[Work]:
         "statistics of luma alone",
         "YUV420",
         lambda clip: core.vdiff.ChangeMap(clip, norm="none", planes=[0]),
-        (plugin("std.PlaneStats of two clips", lambda clip: core.std.PlaneStats(clip, earlier(clip))),),
+        (plugin("std.PlaneStats of two clips", statistics),),
         moved=2 / 1.5,
     )
     yield Work(
@@ -585,15 +598,16 @@ def scene_works() -> Iterator[Work]:
         "mad": lambda _: 4 / 3,
         "histogram": lambda _: 2 / 3,
     }
+    marked = plugin("std.PlaneStats and akarin.PropExpr", marked_by_statistics)
     for metric, moved in read.items():
-        same = metric == "mad"
         yield Work(
             f"SceneDetect-{metric}",
             f"metric {metric}",
             "YUV420",
             lambda clip, metric=metric: core.vdiff.SceneDetect(clip, metric=metric),  # type: ignore[misc]
             (
-                plugin("std.PlaneStats of two clips", lambda clip: core.std.PlaneStats(clip, earlier(clip)), same=same),
+                *((marked,) if metric == "mad" else ()),
+                plugin("std.PlaneStats of two clips", statistics, same=False),
                 ffmpeg_filter("scdet", same=False),
             ),
             moved=moved,
@@ -605,7 +619,7 @@ def scene_works() -> Iterator[Work]:
         "YUV420",
         lambda clip: core.vdiff.RepairFrames(clip),
         (
-            plugin("std.PlaneStats of two clips", lambda clip: core.std.PlaneStats(clip, earlier(clip)), same=False),
+            plugin("std.PlaneStats of two clips", statistics, same=False),
             ffmpeg_filter("freezedetect", same=False),
         ),
         moved=thumbnail_rows,
