@@ -83,6 +83,8 @@ CASES = [
         ("GRAY8 GRAYS", 40, "Decay halflife=2 mode=sum"),
         ("GRAY8", 4, "Decay halflife=2 mode=fade"),
         (EACH, 4, "DiffBlend"),
+        ("GRAY8", 4, "DiffBlend alpha=1.2 threshold=2 limit=60"),
+        ("GRAY16", 4, "DiffBlend alpha=-0.5"),
         (EACH, 4, "ChangeMap"),
         ("GRAY8", 4, "ChangeMap norm=square"),
         ("GRAY8", 4, "ChangeMap threshold=20"),
@@ -100,6 +102,7 @@ CASES = [
         ("GRAY8", 2, "PoissonBlend overlay=@other mask=@mask"),
         ("GRAY8", 6, "SceneDetect"),
         ("GRAY8", 6, "SceneDetect metric=histogram"),
+        (EACH, 6, "SceneDetect metric=mad"),
         ("GRAY8", 6, "RepairFrames"),
         ("GRAY8", 3, "Kernel kernel=@kernel lags=0,1 params=0.5"),
     )

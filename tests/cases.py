@@ -607,6 +607,7 @@ FILTERS: dict[str, tuple[Reference, list[dict[str, Any]]]] = {
             {"alpha": -0.4, "lag": 3},
             {"alpha": [1.5, 0.7], "lag": -2, "threshold": [3.0, 1.25], "limit": [40.0, 20.0, 11.0]},
             {"alpha": 30.0, "threshold": 12.0, "limit": 25.5, "lag": 1},
+            {"alpha": [-0.5, 100.0, 1.2]},
         ],
     ),
     "Decay": (
@@ -726,6 +727,7 @@ MARKING = [
     Case("SceneDetect", {}, elsewhere),
     Case("SceneDetect", {"metric": "histogram"}, elsewhere),
     Case("SceneDetect", {"metric": "mse", "min_length": 3}, elsewhere),
+    Case("SceneDetect", {"metric": "mad"}, elsewhere),
     Case("RepairFrames", {"threshold": 0.0, "max_gap": 1}, elsewhere),
     Case("RepairFrames", {}, elsewhere),
 ]

@@ -45,6 +45,8 @@ def test_a_measurement_is_as_long_as_asked_and_not_too_long() -> None:
     results, _ = measuring.in_turn(plans, rounds=5)
     assert results["quick"].frames >= 1000 * measuring.SECONDS / 2
     assert min(quick.frames) == results["long"].frames == 2
+    few, _ = measuring.in_turn({"few": measuring.Plan(Fake(50))})
+    assert few["few"].frames >= measuring.STEADY > 50 * measuring.SECONDS
     assert [len(results[name].seconds) for name in plans] == [5, 1, 1]
     assert len(endless.frames) == 1  # what warmed up is the round
 

@@ -65,7 +65,7 @@ def assert_statistics(actual: list[list[Change]], wanted: list[list[Change]], *,
 @pytest.mark.parametrize("args", [{}, {"norm": "square"}, {"threshold": 17.3}, {"norm": "none", "threshold": 17.3}],
                          ids=str)  # fmt: skip
 def test_statistics(core: Any, rng: np.random.Generator, args: dict[str, Any], name: str) -> None:
-    """They are the same whatever is drawn; also across the parts that rows are taken in, 512 and 4096."""
+    """They are the same whatever is drawn; also across the pieces of rows: 512 floats, 2048 bytes."""
     for width, height in ((93, 41), (4096 + 600, 3), *SIZES[2:5]):
         video = Video(name, width, height)
         frames = random_frames(rng, video, COUNT)

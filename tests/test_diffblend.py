@@ -114,29 +114,18 @@ def test_threshold_and_limit_are_on_the_8_bit_scale(core: Any, name: str, direct
     assert out.tolist() == wanted.tolist()
 
 
+@pytest.mark.parametrize("alpha", [-0.5, -0.4, 0.0001])
+def test_what_is_above_the_peak_is_clipped(core: Any, alpha: float) -> None:
+    clip = gray(np.full((3, 70), 65535), name="GRAY10")
+    assert read_gray(core.vdiff.DiffBlend(clip, alpha=alpha), 0).max() == 1023
+
+
 def test_every_pair_of_bytes_in_fixed_point_is_as_in_floating_point(core: Any, rng: np.random.Generator) -> None:
     """The formula in float32, in the kernel's order; numbers that fixed point has and such that it has not."""
     x, r = np.meshgrid(np.arange(256, dtype=np.float32), np.arange(256, dtype=np.float32))
     clip, ref = gray(x, name="GRAY8"), gray(r, name="GRAY8")
-    alphas = [
-        -1,
-        -0.75,
-        -0.5,
-        -0.4,
-        1 / 3,
-        0.5,
-        1,
-        1.37,
-        2,
-        31,
-        63.99,
-        64,
-        64.01,
-        100,
-        257,
-        1000,
-        *rng.uniform(-1, 80, 9),
-    ]
+    alphas = [-1, -0.75, -0.5, -0.4, 1 / 3, 0.499, 0.5, 1, 1.2, 1.37, 1.8, 2, 3.5, 31, 63.99, 64, 64.01, 100, 257, 1000]
+    alphas += list(rng.uniform(-1, 80, 9))
     thresholds = [0, 0.3, 1, 2.5, 7, 100, 254.5, 255, 1e6, *rng.uniform(0, 20, 2)]
     limits = [0, 0.4, 0.5, 1, 2.5, 10, 60.2, 254.5, 255, 1e6, *rng.uniform(0, 99, 2)]
     for alpha in alphas:

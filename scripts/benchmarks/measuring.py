@@ -24,7 +24,7 @@ type Measurement = Callable[[int], float]
 ROUNDS = 5
 SECONDS = 0.06
 """What a measurement should take at least: a hundred times what starting and waking threads takes."""
-STEADY = 12
+STEADY = 10
 """And frames it should take at least, unless they take STEADY_SECONDS: the first ones are of memory never touched."""
 STEADY_SECONDS = 0.3
 BUDGET = 3.0
@@ -109,7 +109,7 @@ def calibrated(plan: Plan) -> tuple[int, float]:
         if taken < 5 * plan.seconds:  # or it may only have been held up
             taken = min(taken, plan.measure(frames))
         aim = max(plan.seconds, min(STEADY_SECONDS, STEADY * taken / frames))
-        if taken >= 0.9 * aim or frames == MOST:
+        if taken >= aim or frames == MOST:
             return frames, taken
         frames = min(MOST, max(2 * frames, math.ceil(1.2 * frames * aim / max(taken, 1e-4))))
 
@@ -124,6 +124,7 @@ def in_turn(plans: dict[str, Plan], rounds: int = ROUNDS) -> tuple[dict[str, Res
     Returns:
         What was measured, and of what cannot be measured here the reason, by name.
     """
+    gc.unfreeze()  # or what has gone since would never be found: clips
     gc.collect()
     gc.freeze()  # what is there now need not be looked through after each measurement
     found, missing = {}, {}

@@ -515,7 +515,7 @@ def difference_works() -> Iterator[Work]:
         moved=3,
         add=2,
         mul=1,
-        integers=("8",),
+        integers=("8", "16"),
     )
     yield Work(
         "DiffBlend-threshold",
@@ -526,6 +526,7 @@ def difference_works() -> Iterator[Work]:
         moved=3,
         add=3,
         mul=1,
+        integers=("8",),
     )
     yield Work(
         "Kernel",
@@ -559,6 +560,7 @@ def difference_works() -> Iterator[Work]:
         moved=3,
         add=2,
         mul=1,
+        integers=("8",),
         least=2,
     )
     yield Work(

@@ -52,12 +52,6 @@ cdef extern from * nogil:
     void fetch_to_write "vdiff_fetch_to_write"(const void *p)
 
 
-cdef enum:
-    # What reads a few planes once from end to end asks memory for what comes next. Beyond a plane's end it does no harm.
-    PIECE = 2048     # bytes of each that are worked on between two requests, for memory can only be asked for so much,
-    AHEAD = 4096     # and how far ahead
-
-
 cdef inline void fetch_row(const void *row, int bytes) noexcept nogil:
     cdef int i
     for i in range(0, bytes, 64):

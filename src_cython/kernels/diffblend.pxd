@@ -89,10 +89,10 @@ cdef inline void mean_bytes(row8 y, crow8 x, crow8 r, int n) noexcept nogil:
         y[i] = <uint8_t>((x[i] + r[i] + 1) >> 1)
 
 
-cdef inline void mean_words(row16 y, crow16 x, crow16 r, int n) noexcept nogil:
+cdef inline void mean_words(row16 y, crow16 x, crow16 r, int n, uint16_t peak) noexcept nogil:
     cdef int i
     for i in range(n):  # hot
-        y[i] = <uint16_t>((x[i] + r[i] + 1) >> 1)
+        y[i] = min(<uint16_t>((x[i] + r[i] + 1) >> 1), peak)
 
 
 cdef inline void blend_words(row16 y, crow16 x, crow16 r, int n, Blend b, float peak) noexcept nogil:
@@ -130,11 +130,11 @@ cdef inline bint same_changes(const Fixed *f, Blend b) noexcept nogil:
         exact = change_of(d, b)
         c = fixed_change(<int16_t>d, f[0])
         left = exact - c
-        # The sum of a byte and less than 256 is off by 2^-16 at most, and exact where a half is to be rounded, up.
-        if fabs(exact) >= 256:
+        # Sums of a byte, less than 255 and a half are off by 2^-15 at most, and exact where a half is to be rounded, up.
+        if fabs(exact) >= 255:
             if c != (255 if exact > 0 else -255):
                 return False
-        elif fabs(left) > 0.499 and left != -0.5:
+        elif fabs(left) > 0.4999 and left != -0.5:
             return False
     return True
 
@@ -142,7 +142,7 @@ cdef inline bint same_changes(const Fixed *f, Blend b) noexcept nogil:
 cdef inline bint find_fixed(Fixed *f, Blend b) noexcept nogil:
     """Finds a blend of bytes in fixed point, by trial of every precision; whether there is one."""
     cdef double alpha = fabs(b.alpha)
-    cdef double furthest = fmin(b.limit, 256)
+    cdef double furthest = fmin(b.limit, 255)
     f.least = <int16_t>floor(<double>0.5 - fmin(b.limit, 255))
     f.most = <int16_t>floor(fmin(b.limit, 255) + <double>0.5)
     # Up to 64, differences of 9 bits and changes fit 16 as they are.
@@ -170,7 +170,7 @@ cdef inline Blend describe_blend(double alpha, double threshold, double limit, c
     # A change of the whole range or more ends at 0 or the peak, limited or not.
     b.plain = threshold == 0 and integer and limit >= 255
     b.mean = b.plain and alpha == <double>-0.5
-    b.fixed = pixels.sample == BYTE and find_fixed(&b.by, b)
+    b.fixed = pixels.sample == BYTE and not b.mean and find_fixed(&b.by, b)
     return b
 
 
@@ -179,7 +179,7 @@ cdef inline void blend_row(
     if b.mean and pixels.sample == BYTE:
         mean_bytes(<uint8_t *>y, <const uint8_t *>x, <const uint8_t *>r, n)
     elif b.mean:
-        mean_words(<uint16_t *>y, <const uint16_t *>x, <const uint16_t *>r, n)
+        mean_words(<uint16_t *>y, <const uint16_t *>x, <const uint16_t *>r, n, <uint16_t>pixels.peak)
     elif b.fixed and b.plain and b.by.far == 255:
         blend_bytes_plain(<uint8_t *>y, <const uint8_t *>x, <const uint8_t *>r, n, b.by.factor, b.by.shift)
     elif b.fixed:
