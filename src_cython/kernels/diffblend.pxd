@@ -130,7 +130,7 @@ cdef inline bint same_changes(const Fixed *f, Blend b) noexcept nogil:
         exact = change_of(d, b)
         c = fixed_change(<int16_t>d, f[0])
         left = exact - c
-        # Sums of a byte, less than 255 and a half are off by 2^-15 at most, and exact where a half is to be rounded, up.
+        # Sums of a byte, less than 255 and a half are off by 2^-15 at most, exact where a half is to be rounded, up.
         if fabs(exact) >= 255:
             if c != (255 if exact > 0 else -255):
                 return False
