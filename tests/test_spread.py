@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -227,6 +227,55 @@ KERNELS: dict[str, tuple[Any, int]] = {
 }
 
 
+PRODUCTS: dict[str, tuple[tuple[float, ...], tuple[float, ...]]] = {
+    "box": ((1, 1, 1, 1, 1), (1, 1, 1, 1, 1)),
+    "binomial": ((1, 4, 6, 4, 1), (1, 4, 6, 4, 1)),
+    "of either sign": ((0.9, -1.3, 0.7), (-0.4, 1.1, 0.3, -0.8, 0.37, 0.62, 0.11)),
+    "long": ((0.31, 0.7, 0.23, 0.19, 0.41, 0.17, 0.05, 0.61), (0.6, 0.29, 0.47, 0.13, 0.71, 0.37, 0.53, 0.09)),
+}
+
+
+def product_taps(
+    rng: np.random.Generator, down: Sequence[float], across: Sequence[float], column_first: bool, step: int = 1
+) -> dict[str, Any]:
+    """Taps of a grid, whose places may lie anywhere near, in the order of rows or of columns."""
+    y, x = np.mgrid[: len(down), : len(across)] * step - rng.integers(-3, 5, (2, 1, 1))
+    weights = np.outer(down, across) / np.abs(np.outer(down, across)).sum()
+    order = "F" if column_first else "C"
+    return {
+        "dx": tuple(x.ravel(order).tolist()),
+        "dy": tuple(y.ravel(order).tolist()),
+        "weights": tuple(weights.ravel(order).tolist()),
+        "lag": 0,
+    }
+
+
+@pytest.mark.parametrize("size", [(1, 1), (7, 3), (15, 20), (16, 5), (93, 41), (550, 6)], ids=str)
+@pytest.mark.parametrize("name", ["GRAYS", "YUV420PS", "RGBH", "YUV411P8", "GRAY16"])
+@pytest.mark.parametrize("column_first", [False, True])
+@pytest.mark.parametrize("kernel", PRODUCTS)
+def test_parity_of_products(
+    core: Any, rng: np.random.Generator, kernel: str, column_first: bool, name: str, size: tuple[int, int]
+) -> None:
+    """Sums of sums: across first or down first, of rows shorter than the taps reach and longer than a chunk."""
+    args = product_taps(rng, *PRODUCTS[kernel], column_first, step=int(rng.integers(1, 4)))
+    video = Video(name, max(size[0], 4), max(size[1], 2))
+    Case("Spread", args, filter_cases("Spread")[0].reference).check(video, random_frames(rng, video, 1), starts=())
+
+
+def test_a_grid_of_nearly_products(core: Any, rng: np.random.Generator) -> None:
+    """One weight that is off by a thousandth; and a tap given twice, so that the grid has a hole."""
+    taps = product_taps(rng, *PRODUCTS["binomial"], False)
+    video = Video("GRAYS", 60, 30)
+    frames = [[rng.random((30, 60)).astype(np.float32)]]
+    for place, change in ((7, 1e-3), (7, -1.0), (0, -1.0)):
+        weights = [w * (1.0 + change) if i == place else w for i, w in enumerate(taps["weights"])]
+        args = taps | {"weights": tuple(weights)}
+        Case("Spread", args, filter_cases("Spread")[0].reference).check(video, frames, starts=())
+    doubled = taps | {key: (*taps[key][:-1], taps[key][0]) for key in ("dx", "dy")}
+    Case("Spread", doubled, filter_cases("Spread")[0].reference).check(video, frames, starts=())
+
+
 @pytest.mark.parametrize("size", [(1, 1), (2, 3), (63, 4), (65, 9), (130, 5), (3300, 3)], ids=str)
 @pytest.mark.parametrize("name", ["GRAY8", "GRAY10", "GRAY16"])
 @pytest.mark.parametrize("kernel", KERNELS)
@@ -374,6 +423,27 @@ def test_symmetry_of_whole_numbers(
 
     wanted = [[np.ascontiguousarray(picture_turn(plane)) for plane in shown(video, frames, taps)[0]]]
     assert_same(shown(across, turned, [tap_turn(*tap) for tap in taps]), wanted, turn)
+
+
+@pytest.mark.parametrize("turn", TURNS)
+@pytest.mark.parametrize("name", ["GRAYS", "YUV420PS", "YUV410P8", "RGB48"])
+@pytest.mark.parametrize("column_first", [False, True])
+@pytest.mark.parametrize("kernel", PRODUCTS)
+def test_symmetry_of_products(
+    core: Any, rng: np.random.Generator, kernel: str, column_first: bool, name: str, turn: str
+) -> None:
+    """Sums across first become sums down first, where chroma is interpolated too."""
+    picture_turn, tap_turn = TURNS[turn]
+    video = Video(name, 44, 28)
+    across = Video(name, *((28, 44) if turn in ("transposed", "by a quarter") else (44, 28)))
+    frames = [[picture(rng, video.shape(p), video.samples(p)) for p in video.planes]]
+    turned = [[np.ascontiguousarray(picture_turn(plane)) for plane in frames[0]]]
+    args = product_taps(rng, *PRODUCTS[kernel], column_first, step=int(rng.integers(1, 4)))
+    moved = [tap_turn(*tap) for tap in zip(args["dx"], args["dy"], strict=True)]
+    dx, dy = map(list, zip(*moved, strict=True))
+    shown = read(core.vdiff.Spread(make_clip(video, frames), **args))
+    shown_turned = read(core.vdiff.Spread(make_clip(across, turned), **args | {"dx": dx, "dy": dy}))
+    assert_same(shown_turned, [[np.ascontiguousarray(picture_turn(plane)) for plane in shown[0]]], turn)
 
 
 def test_taps_on_one_pixel_are_one(core: Any, rng: np.random.Generator) -> None:

@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 import vapoursynth as vs
 
-from .measuring import Plan, in_turn, played
+from .measuring import Plan, frames_of, in_turn, played
 from .peers import Apply, applied, hole, scattered
 from .settings import SIZES, NotThereError, Setting
 from .works import WORKS, Work, diffuse, grid, spread
@@ -123,7 +123,7 @@ def print_resident(name: str, over: str, number: int) -> None:
         pass
     Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
     before = status("VmRSS")
-    for _ in point.played(frames).frames(close=True):
+    for _ in frames_of(point.played(frames)):
         pass
     print(max(0, status("VmHWM") - before))
 

@@ -46,6 +46,7 @@ class Peer:
         depths: What it takes.
         sizes: What it is measured on.
         seconds: What a measurement should take, at least.
+        hosted: Whether VapourSynth plays it, as ours.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Peer:
     depths: tuple[str, ...] = ("8", "16", "float")
     sizes: tuple[str, ...] = tuple(SIZES)
     seconds: float = SECONDS
+    hosted: bool = False
 
     def refuses(self, setting: Setting) -> str:
         """Why it is not measured there, or nothing."""
@@ -86,7 +88,7 @@ def filtered(apply: Apply) -> Callable[[Setting, str], Measurement]:
 
 def plugin(name: str, apply: Apply, same: bool = True, **args: Any) -> Peer:
     """A filter, or several, of VapourSynth."""
-    return Peer(name, filtered(apply), same, **args)
+    return Peer(name, filtered(apply), same, hosted=True, **args)
 
 
 def earlier(clip: Clip) -> Clip:

@@ -9,6 +9,9 @@ A record is what a work showed in a setting:
     bound       which of them is the nearest
     machine     copies of a frame a second, and millions of operations
     peers       by name: fps, ratio (ours to theirs, the median of the rounds), rounds, same; or missing, the reason
+
+A peer's time that has no host in it is compared with ours less that of the same frames without a filter, with one
+thread: then the host and the filter take turns. With two they do not, and it is compared with all of ours.
 """
 
 from __future__ import annotations
@@ -20,12 +23,13 @@ from typing import Any
 import vapoursynth as vs
 
 from . import machine
-from .measuring import Plan, Result, in_turn, ratio
+from .measuring import Plan, Result, in_turn, less, played, ratio
 from .settings import NotThereError, Setting
 from .works import Work
 
 TABLE = ("720p", "1080p", "2160p")
 THREADS = (1, 2)
+HOST = "frames without a filter"
 SHORT = 0.02
 """Seconds of a measurement of the machine."""
 
@@ -66,6 +70,9 @@ def measured(work: Work, setting: Setting, rounds: int) -> Record:
             plans[peer.name] = Plan(measure, max(peer.least, setting.threads), peer.seconds)
         except NotThereError as reason:
             missing[peer.name] = str(reason)
+    bare = {peer.name for peer in work.peers if setting.threads == 1 and not peer.hosted and peer.name in plans}
+    if bare:
+        plans[HOST] = Plan(played(lambda frames: setting.clip(work.family, frames)))
     of_machine, counts = limits(work, setting)
     results, failed = in_turn(of_machine | plans, rounds)
     missing |= failed
@@ -75,6 +82,7 @@ def measured(work: Work, setting: Setting, rounds: int) -> Record:
     parts = {name: count * ratio(ours, results[name]) for name, count in counts.items()}
     bound = max(parts, key=lambda name: parts[name])
     same = {peer.name: peer.same for peer in work.peers}
+    ours_in = {name: less(ours, results[HOST]) if name in bare else ours for name in same}
     return {
         "work": work.name,
         "size": setting.size,
@@ -86,7 +94,7 @@ def measured(work: Work, setting: Setting, rounds: int) -> Record:
         "limits": {name: shortened(each) for name, each in parts.items()},
         "bound": bound,
         "machine": {name: shortened(results[name].fps) for name in counts},
-        "peers": {name: beside(ours, results[name], same[name]) for name in same if name in results}
+        "peers": {name: beside(ours_in[name], results[name], same[name]) for name in same if name in results}
         | {name: {"missing": reason} for name, reason in missing.items()},
     }
 

@@ -196,7 +196,7 @@ def diffuse_works() -> Iterator[Work]:
         "rational as a function of one's own",
         "YUV420",
         own_diffuse(),
-        (plugin("by name", diffuse(k=8)),),
+        (plugin("by name", diffuse(k=8), same=False),),
         add=80,
         mul=20,
         div=10,
@@ -573,18 +573,27 @@ def difference_works() -> Iterator[Work]:
     )
     yield Work(
         "ChangeMap-abs",
-        "|x − r| and statistics; others are without statistics",
+        "|x − r| and statistics; the expressions alone are without statistics",
         "YUV420",
         lambda clip: core.vdiff.ChangeMap(clip),
-        tuple(
-            plugin(
-                f"{name}.Expr",
-                lambda clip, name=name: getattr(core, name).Expr([clip, earlier(clip)], "x y - abs"),  # type: ignore[misc]
-            )
-            for name in ("akarin", "std")
+        (
+            plugin("akarin.Expr", difference("akarin"), same=False),
+            plugin("akarin.Expr, std.PlaneStats", difference("akarin", measured=True)),
+            plugin("std.Expr", difference("std"), same=False),
+            plugin("std.Expr, std.PlaneStats", difference("std", measured=True)),
         ),
         moved=3,
     )
+
+
+def difference(name: str, measured: bool = False) -> Apply:
+    """|x − r| as an expression, and statistics of its luma."""
+
+    def apply(clip: Clip) -> Clip:
+        out = getattr(core, name).Expr([clip, earlier(clip)], "x y - abs")
+        return core.std.PlaneStats(out) if measured else out
+
+    return apply
 
 
 def thumbnail_rows(setting: Setting) -> float:

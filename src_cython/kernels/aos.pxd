@@ -24,6 +24,7 @@ from kernels.diffuse cimport Diffusion, edge_diffusivities, mean_diffusivities, 
 
 cdef enum:
     LANES = 16
+    PANELS = 4             # of columns, that are taken together: whole stretches of memory of each row
     TURNED = 64            # columns of so many rows that are turned together: they stay in the first-level cache
 
 
@@ -44,20 +45,26 @@ cdef struct Lines:
     float *q
 
 
+cdef inline size_t panel_floats(int length) noexcept nogil:
+    return <size_t>(length + 2) * LANES
+
+
 cdef inline Lines lay_lines(int length, float *memory) noexcept nogil:
+    """The panels of u are one behind the other; u is the first."""
     cdef Lines l
-    cdef size_t size = <size_t>(length + 2) * LANES
+    cdef size_t size = panel_floats(length)
+    memset(memory, 0, (PANELS + 3) * size * sizeof(float))
     l.length = length
     l.u = memory
-    l.g = memory + size
-    l.p = memory + 2 * size
-    l.q = memory + 3 * size
+    l.g = memory + PANELS * size
+    l.p = l.g + size
+    l.q = l.p + size
     return l
 
 
 cdef inline size_t aos_floats(int width, int height) noexcept nogil:
-    """The scratch that aos_plane needs: two planes, and the lines of one panel."""
-    return 2 * plane_floats(width, height) + 4 * <size_t>(max(width, height) + 2) * LANES
+    """The scratch that aos_plane needs: two planes, and the lines of some panels."""
+    return 2 * plane_floats(width, height) + (PANELS + 3) * panel_floats(max(width, height))
 
 
 # One place of all lines
@@ -179,10 +186,19 @@ cdef inline void set_edges(const Lines *l, const Diffusion *d) noexcept nogil:
     memset(l.g + l.length * LANES, 0, LANES * sizeof(float))
 
 
-cdef inline void take_columns(float *panel, const float *plane, size_t pitch, int n, int columns) noexcept nogil:
-    cdef int y
+cdef inline void take_panels(float *panels, const float *plane, size_t pitch, int n, int count) noexcept nogil:
+    """Whole ones, which rows have room for."""
+    cdef int y, i
     for y in range(n):
-        memcpy(panel + y * LANES, plane + y * pitch, columns * sizeof(float))
+        for i in range(count):
+            memcpy(panels + i * panel_floats(n) + y * LANES, plane + y * pitch + i * LANES, LANES * sizeof(float))
+
+
+cdef inline void put_panels(float *plane, const float *panels, size_t pitch, int n, int count) noexcept nogil:
+    cdef int y, i
+    for y in range(n):
+        for i in range(count):
+            memcpy(plane + y * pitch + i * LANES, panels + i * panel_floats(n) + y * LANES, LANES * sizeof(float))
 
 
 # Rows are turned to be columns by halves: row y and the one LANES / 2 further down are interleaved, then what came of
@@ -268,19 +284,20 @@ cdef inline void step_columns(
         const float *u, float *solution, const float *steer, size_t pitch, int width, int height, const Diffusion *d,
         float *memory) noexcept nogil:
     cdef Lines lines = lay_lines(height, memory)
-    cdef int left, count, y
-    memset(memory, 0, 4 * <size_t>(height + 2) * LANES * sizeof(float))
-    left = 0
+    cdef float *panels = lines.u
+    cdef int left = 0
+    cdef int i, count
     while left < width:
-        count = min(<int>LANES, width - left)
-        take_columns(lines.u, u + left, pitch, height, count)
-        if d.steered:
-            take_columns(lines.p, steer + left, pitch, height, count)
-        set_edges(&lines, d)
-        solve_lines(&lines, 2 * d.steps.tau)
-        for y in range(height):
-            memcpy(solution + y * pitch + left, lines.u + y * LANES, count * sizeof(float))
-        left += LANES
+        count = min(<int>PANELS, (width - left + LANES - 1) // LANES)
+        take_panels(panels, u + left, pitch, height, count)
+        for i in range(count):
+            lines.u = panels + i * panel_floats(height)
+            if d.steered:
+                take_panels(lines.p, steer + left + i * LANES, pitch, height, 1)
+            set_edges(&lines, d)
+            solve_lines(&lines, 2 * d.steps.tau)
+        put_panels(solution + left, panels, pitch, height, count)
+        left += PANELS * LANES
 
 
 cdef inline void step_rows(
@@ -289,7 +306,6 @@ cdef inline void step_rows(
     """To the mean of the solutions of both axes."""
     cdef Lines lines = lay_lines(width, memory)
     cdef int top, count
-    memset(memory, 0, 4 * <size_t>(width + 2) * LANES * sizeof(float))
     top = 0
     while top < height:
         count = min(<int>LANES, height - top)
@@ -313,6 +329,7 @@ cdef inline void aos_plane(
     cdef float *memory = solution + height * pitch
     cdef int y, _
     for y in range(height):
+        memset(u + y * pitch + width // LANES * LANES, 0, LANES * sizeof(float))
         load_row(u + y * pitch, <const char *>src + y * src_stride, width, src_pixels)
     for _ in range(d.steps.cycles):
         step_columns(u, solution, steer, pitch, width, height, d, memory)

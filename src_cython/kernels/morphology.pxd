@@ -32,22 +32,12 @@ from common.c cimport fetch_row, fetch_to_write_row
 from common.pixels cimport BYTE, HALF, SINGLE, WORD, Pixels, Sample
 
 
-cdef extern from * nogil:
-    """
-    // Windows begin anywhere: a vector as wide as a cache line nearly always straddles two, of half that width every
-    // second one does. Measured on Zen 4, the narrower are faster by a tenth.
-    #if defined(__AVX512F__) && !defined(__clang__)
-    #pragma GCC target("prefer-vector-width=256")
-    #endif
-    """
-
-
 cdef enum:
     LINE = 64              # bytes of a cache line
     CACHE = 512 * 1024     # bytes that the ring of a strip may hold
     LINES = 7              # rows beside the ring, each with room for a window before and after it
     AHEAD = 2              # rows to ask memory for while a row is worked on,
-    PIECE = 2048           # in pieces of so many bytes, for memory can only be asked for so much at once
+    PIECE = 512           # in pieces of so many bytes, for memory can only be asked for so much at once
 
 
 cdef enum Shape:
@@ -76,23 +66,27 @@ cdef inline void keys_of_integers(key *keys, const key *samples, int n, key flip
         keys[x] = samples[x] ^ flip
 
 
-cdef inline void keys_of_floats(key *keys, const key *samples, int n, key flip, key infinity) noexcept nogil:
+cdef inline key key_of_float(key bits, key flip) noexcept nogil:
+    """The flip of a dilation is 0."""
     cdef int shift = 8 * sizeof(key) - 1
     cdef key sign = <key>(<key>1 << shift)
     cdef key rest = <key>(sign - 1)
-    cdef key bits, value
+    cdef key infinity = <key>(rest >> 10 << 10) if key is uint16_t else <key>(rest >> 23 << 23)
+    cdef key value = <key>(bits ^ (sign ^ flip)) ^ (<key>(0 - (bits >> shift)) & rest)
+    return <key>-1 if (bits & rest) > infinity else value
+
+
+cdef inline void keys_of_floats(key *keys, const key *samples, int n, key flip) noexcept nogil:
     cdef int x
     for x in range(n):  # hot
-        bits = samples[x]
-        value = bits ^ flip ^ (sign | <key>(0 - (bits >> shift)))
-        keys[x] = <key>-1 if (bits & rest) > infinity else value
+        keys[x] = key_of_float(samples[x], flip)
 
 
 cdef inline void load_keys(key *keys, const key *samples, int n, Sample sample, key flip) noexcept nogil:
     if sample == BYTE or sample == WORD:
         keys_of_integers(keys, samples, n, flip)
     else:
-        keys_of_floats(keys, samples, n, flip, <key>(0x7C00 if sample == HALF else 0x7F800000))
+        keys_of_floats(keys, samples, n, flip)
 
 
 # Maxima down columns: `flip` is what turns the rows given, samples or keys, into keys.
@@ -145,15 +139,24 @@ cdef inline void largest_of_4(
         dst[x] = max(max(a[x], b[x]), max(c[x], d[x])) ^ flip
 
 
-cdef inline void floats_of_4(
-        key *dst, const key *a, const key *b, const key *c, const key *d, int n, key flip) noexcept nogil:
+cdef inline key float_of_key(key value, key flip) noexcept nogil:
     cdef int shift = 8 * sizeof(key) - 1
     cdef key sign = <key>(<key>1 << shift)
-    cdef key value
+    value ^= flip
+    return value ^ (sign | <key>((value >> shift) - 1))
+
+
+cdef inline void floats_of_3(key *dst, const key *a, const key *b, const key *c, int n, key flip) noexcept nogil:
     cdef int x
     for x in range(n):  # hot
-        value = max(max(a[x], b[x]), max(c[x], d[x])) ^ flip
-        dst[x] = value ^ (sign | <key>((value >> shift) - 1))
+        dst[x] = float_of_key(max(max(a[x], b[x]), c[x]), flip)
+
+
+cdef inline void floats_of_4(
+        key *dst, const key *a, const key *b, const key *c, const key *d, int n, key flip) noexcept nogil:
+    cdef int x
+    for x in range(n):  # hot
+        dst[x] = float_of_key(max(max(a[x], b[x]), max(c[x], d[x])), flip)
 
 
 cdef inline void largest_of_5(
@@ -177,8 +180,10 @@ cdef inline void widen(
         a = to
         to = other if to == spare else spare
     last = window - length
-    if floats:
-        floats_of_4(dst, a, a + min(length, last), a + min(2 * length, last), a + last, n, flip)
+    if floats and last <= 2 * length:
+        floats_of_3(dst, a, a + min(length, last), a + last, n, flip)
+    elif floats:
+        floats_of_4(dst, a, a + length, a + 2 * length, a + last, n, flip)
     elif last <= length:
         larger_of_2(dst, a, a + last, n, flip)
     elif last <= 2 * length:
@@ -291,7 +296,7 @@ cdef inline void finish_row(
         else:
             widen(wide, middle + x, n, radius, spare, other, False, 0)
             if floats:
-                floats_of_4(dst + x, columns + x, wide, wide, wide, n, flip)
+                floats_of_3(dst + x, columns + x, wide, wide, n, flip)
             else:
                 larger_of_2(dst + x, columns + x, wide, n, flip)
         x += n

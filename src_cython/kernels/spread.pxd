@@ -16,8 +16,13 @@ A row of the source is loaded once, with its mirrored margins, into a ring of ro
 longer. Taps that are rows apart have rings of their own: to load a row again costs less than to keep it for so long.
 Of float32 only the ends of a row are loaded, whose taps reach beyond the border; what is between them is summed from
 where it lies in the frame. Integers are counted instead, where that gives the same and takes less time.
+
+Where the taps are a grid, and each weight is a column's times a row's, sums along one axis are summed along the other:
+m + n terms for m * n. Which axis is first depends on the order given, as above. Sums across are what the ring then
+holds; sums down are a row that its mirror images continue.
 """
 
+from libc.math cimport fabs
 from libc.stddef cimport ptrdiff_t, size_t
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t
 from libc.string cimport memcpy
@@ -35,6 +40,13 @@ cdef enum:
     AHEAD = 2               # rows further down it is asked for
     APART = 8               # taps more rows apart than this have different rings
     LANES = 16              # floats of a cache line
+    LARGEST = 65536         # factor by which what is summed along one axis is multiplied along the other
+
+
+cdef enum Order:
+    AT_ONCE
+    ACROSS_FIRST
+    DOWN_FIRST
 
 
 cdef struct Line:           # one displacement down
@@ -43,12 +55,21 @@ cdef struct Line:           # one displacement down
     int rows                # and how many it has
 
 
+cdef struct Side:           # of a grid of taps
+    int places[PLANE_TAPS]  # across: dx; down: the line
+    double weights[PLANE_TAPS]
+    int count
+
+
 cdef struct Taps:
     Tap taps[PLANE_TAPS]
     int lines_of[PLANE_TAPS]
     Line lines[PLANE_TAPS]
     int count
     int line_count
+    Order order
+    Side across             # unless AT_ONCE
+    Side down
     double total            # sum of the weights
     int left                # mirrored pixels that rows need at each side
     int right
@@ -205,6 +226,64 @@ cdef inline void assign_rings(Taps *t, int height) noexcept nogil:
         low = last + 1
 
 
+cdef inline int index_on(Side *s, int place) noexcept nogil:
+    """Where the place is, at the end if it was not there."""
+    cdef int i
+    for i in range(s.count):
+        if s.places[i] == place:
+            return i
+    s.places[s.count] = place
+    s.count += 1
+    return s.count - 1
+
+
+cdef inline bint divide_weights(Side *s, double by) noexcept nogil:
+    """Does that give factors with which sums stay near the range of their results?"""
+    cdef int i
+    for i in range(s.count):
+        s.weights[i] /= by
+        if not fabs(s.weights[i]) <= LARGEST:
+            return False
+    return True
+
+
+cdef inline Order find_order(Taps *t, int singles) noexcept nogil:
+    """Sets the sides of the grid, if it is one and its weights are products; `singles` are no pair's.
+
+    All is taken in an order that transposition keeps: the single ones first, the last one of an odd number before all.
+    """
+    cdef int start = t.count - 1 if singles % 2 else 0
+    cdef Tap *first = &t.taps[start]
+    cdef bint seen[PLANE_TAPS]
+    cdef Order order = AT_ONCE
+    cdef double weight
+    cdef int i, k, column, line
+    t.across.count = t.down.count = 0
+    for i in range(t.count):
+        k = (start + i) % t.count
+        column = index_on(&t.across, t.taps[k].dx)
+        line = index_on(&t.down, t.lines_of[k])
+        if line == 0:
+            t.across.weights[column] = t.taps[k].weight
+        if column == 0:
+            t.down.weights[line] = t.taps[k].weight
+        # Along the axis on which a tap is beside the first one.
+        if order == AT_ONCE and 0 < i < singles and (line == 0) != (column == 0):
+            order = ACROSS_FIRST if line == 0 else DOWN_FIRST
+        seen[i] = False
+    if t.count != t.across.count * t.down.count or 3 * (t.across.count + t.down.count) >= 2 * t.count:
+        return AT_ONCE
+    for i in range(t.count):
+        column = index_on(&t.across, t.taps[i].dx)
+        line = index_on(&t.down, t.lines_of[i])
+        k = line * t.across.count + column
+        weight = t.across.weights[column] * t.down.weights[line]
+        if seen[k] or not fabs(weight - t.taps[i].weight * first.weight) <= 1e-9 * fabs(weight):
+            return AT_ONCE
+        seen[k] = True
+    return order if divide_weights(&t.down if order == ACROSS_FIRST else &t.across, first.weight) else AT_ONCE
+
+
 cdef inline void describe_taps(
         Taps *t, const int *dx, const int *dy, const double *weights, int count, int shift_x, int shift_y,
         int width, int height, const Pixels *pixels) noexcept nogil:
@@ -226,6 +305,7 @@ cdef inline void describe_taps(
     if p.single_count % 2:
         append_tap(t, &p.singles[p.single_count - 1], width, height)
     assign_rings(t, height)
+    t.order = find_order(t, p.single_count)
     t.counted.term_count = 0
     if pixels.sample == BYTE or pixels.sample == WORD:
         describe_counted(&t.counted, t.taps, t.count, pixels.sample == BYTE)
@@ -238,10 +318,10 @@ cdef inline size_t row_floats(int width, const Taps *t) noexcept nogil:
 
 
 cdef inline size_t scratch_bytes(int width, const Taps *t, const Pixels *pixels) noexcept nogil:
-    """What count_plane needs, or the rows of all rings, and for each the number of the row that it holds."""
+    """What count_plane needs, or a row and those of all rings, and for each of these the number of the row it holds."""
     if t.counted.term_count > 0:
         return counted_bytes(&t.counted, width, pixels.sample == BYTE)
-    return t.rows * (row_floats(width, t) * sizeof(float) + sizeof(int))
+    return row_floats(width, t) * sizeof(float) + t.rows * (row_floats(width, t) * sizeof(float) + sizeof(int))
 
 
 cdef inline void copy_mirrored(float *dst, const float *src, int width, int start, int end) noexcept nogil:
@@ -277,6 +357,16 @@ cdef inline void add_2(row total, bint first, float base, crow a, crow b, const 
         total[x] = (base if first else total[x]) + (wa * a[x] + wb * b[x])
 
 
+cdef inline void add_3(
+        row total, bint first, float base, crow a, crow b, crow c, const float *w, int lines) noexcept nogil:
+    cdef float wa = w[0]
+    cdef float wb = w[1]
+    cdef float wc = w[2]
+    cdef int x
+    for x in range(lines * LANES):  # hot
+        total[x] = (base if first else total[x]) + (wa * a[x] + wb * b[x]) + wc * c[x]
+
+
 cdef inline void add_4(
         row total, bint first, float base, crow a, crow b, crow c, crow d, const float *w, int lines) noexcept nogil:
     cdef float wa = w[0]
@@ -286,6 +376,19 @@ cdef inline void add_4(
     cdef int x
     for x in range(lines * LANES):  # hot
         total[x] = (base if first else total[x]) + (wa * a[x] + wb * b[x]) + (wc * c[x] + wd * d[x])
+
+
+cdef inline void add_5(
+        row total, bint first, float base, crow a, crow b, crow c, crow d, crow e, const float *w,
+        int lines) noexcept nogil:
+    cdef float wa = w[0]
+    cdef float wb = w[1]
+    cdef float wc = w[2]
+    cdef float wd = w[3]
+    cdef float we = w[4]
+    cdef int x
+    for x in range(lines * LANES):  # hot
+        total[x] = (base if first else total[x]) + (wa * a[x] + wb * b[x]) + (wc * c[x] + wd * d[x]) + we * e[x]
 
 
 cdef inline void add_8(
@@ -344,9 +447,15 @@ cdef inline void sum_taps(
             add_8(total, first, base, u[0] + s, u[1] + s, u[2] + s, u[3] + s, u[4] + s, u[5] + s, u[6] + s, u[7] + s,
                   w, lines)
             taken = 8
+        elif count == 5:
+            add_5(total, first, base, u[0] + s, u[1] + s, u[2] + s, u[3] + s, u[4] + s, w, lines)
+            taken = 5
         elif count >= 4:
             add_4(total, first, base, u[0] + s, u[1] + s, u[2] + s, u[3] + s, w, lines)
             taken = 4
+        elif count == 3:
+            add_3(total, first, base, u[0] + s, u[1] + s, u[2] + s, w, lines)
+            taken = 3
         elif count >= 2:
             add_2(total, first, base, u[0] + s, u[1] + s, w, lines)
             taken = 2
@@ -364,15 +473,20 @@ cdef struct Ends:           # of a row, that are summed apart, as taps of theirs
     int tail
 
 
-cdef inline Ends ends_of(int width, const Taps *t, bint in_place) noexcept nogil:
+cdef inline Ends ends_of(int width, int left, int right, bint in_place) noexcept nogil:
     """What is between them begins and ends with a cache line; all of the row is its head if nothing is."""
     cdef Ends e
-    e.head = rounded(t.left, LANES)
-    e.tail = width - (width - t.right) // LANES * LANES
-    if not in_place or e.head + e.tail + t.left + t.right > width:
+    e.head = rounded(left, LANES)
+    e.tail = width - (width - right) // LANES * LANES
+    if not in_place or e.head + e.tail + left + right > width:
         e.head = width
         e.tail = 0
     return e
+
+
+cdef inline void mirror_margins(float *pixels, int width, const Taps *t) noexcept nogil:
+    mirror(pixels - t.left, pixels, t.left)
+    mirror(pixels + width, pixels + width - t.right, t.right)
 
 
 cdef inline void load_ends(
@@ -380,8 +494,7 @@ cdef inline void load_ends(
     """What the ends need of a row, with its mirrored margins."""
     if pixels.sample != SINGLE:
         load_row(dst, src, width, pixels)
-        mirror(dst - t.left, dst, t.left)
-        mirror(dst + width, dst + width - t.right, t.right)
+        mirror_margins(dst, width, t)
         return
     if e.head > 0:
         copy_mirrored(dst, <const float *>src, width, -t.left, e.head + t.right)
@@ -389,39 +502,103 @@ cdef inline void load_ends(
         copy_mirrored(dst, <const float *>src, width, width - e.tail - t.left, width + t.right)
 
 
+cdef struct Terms:          # what a row is the sum of
+    const float *within[PLANE_TAPS]     # between its ends
+    const float *rows[PLANE_TAPS]       # and at them
+    float weights[PLANE_TAPS]
+    int count
+
+
+cdef inline void weigh(Terms *terms, const Side *side) noexcept nogil:
+    cdef int i
+    terms.count = side.count
+    for i in range(side.count):
+        terms.weights[i] = <float>side.weights[i]
+
+
+cdef inline void point_across(Terms *terms, const Side *across, const float *within, const float *row) noexcept nogil:
+    cdef int i
+    for i in range(across.count):
+        terms.within[i] = within - across.places[i]
+        terms.rows[i] = row - across.places[i]
+
+
+cdef inline void point_down(Terms *terms, const Side *down, const float **within, const float **rows) noexcept nogil:
+    cdef int i
+    for i in range(down.count):
+        terms.within[i] = within[down.places[i]]
+        terms.rows[i] = rows[down.places[i]]
+
+
+cdef inline void sum_row(float *total, const Terms *terms, int width, Ends e) noexcept nogil:
+    """Up to a whole line of the cache, and from -0 on: what is added to it stays what it is, a negative zero too."""
+    cdef const float **within = <const float **>terms.within
+    cdef const float **rows = <const float **>terms.rows
+    cdef int right = width - e.tail
+    if e.head > 0:
+        sum_taps(total, -0.0, rows, terms.weights, terms.count, 0, rounded(e.head, LANES) // LANES)
+    if e.head < right:
+        sum_taps(total + e.head, -0.0, within, terms.weights, terms.count, e.head, (right - e.head) // LANES)
+    if e.tail > 0:
+        sum_taps(total + right, -0.0, rows, terms.weights, terms.count, right, rounded(e.tail, LANES) // LANES)
+
+
 cdef inline void sum_plane(
         char *dst, ptrdiff_t dst_stride, const View *src, const Taps *t, float base, float *scratch) noexcept nogil:
     """In floats. Float32 stays on its own scale: a power of two changes no digit."""
-    cdef const float *rows[PLANE_TAPS]
-    cdef const float *within[PLANE_TAPS]
+    cdef Terms first            # unless all are summed at once
+    cdef Terms last
     cdef const float *slots[PLANE_TAPS]
     cdef const float *lines[PLANE_TAPS]
-    cdef float weights[PLANE_TAPS]
     cdef float chunk[CHUNK]
     cdef int bytes = sample_bytes(src.pixels)
+    cdef bint in_place = src.pixels.sample == SINGLE
     cdef size_t pitch = row_floats(src.width, t)
-    cdef int *held = <int *>(scratch + t.rows * pitch)
-    cdef Ends e = ends_of(src.width, t, src.pixels.sample == SINGLE)
+    cdef float *spare = scratch + rounded(t.left, LANES)
+    cdef float *rings = spare + pitch
+    cdef int *held = <int *>(scratch + (1 + t.rows) * pitch)
+    cdef Ends of_shifted = ends_of(src.width, t.left, t.right, in_place)
+    cdef Ends of_others = ends_of(src.width, 0, 0, in_place)
+    cdef Ends e = of_shifted if t.order == AT_ONCE else of_others
     cdef const char *ahead
     cdef float *slot
     cdef int y, i, source, ring_row, start, n
     for i in range(t.rows):
         held[i] = -1
-    for i in range(t.count):
-        weights[i] = <float>t.taps[i].weight
+    if t.order == AT_ONCE:
+        last.count = t.count
+        for i in range(t.count):
+            last.weights[i] = <float>t.taps[i].weight
+    else:
+        weigh(&first, &t.across if t.order == ACROSS_FIRST else &t.down)
+        weigh(&last, &t.down if t.order == ACROSS_FIRST else &t.across)
     for y in range(src.height):
         for i in range(t.line_count):
             source = mirrored(y - t.lines[i].dy, src.height)
             ring_row = t.lines[i].ring + source % t.lines[i].rows
-            slot = scratch + ring_row * pitch + rounded(t.left, LANES)
+            slot = rings + ring_row * pitch
             lines[i] = <const float *>(<const char *>src.data + source * src.stride)
             slots[i] = slot
-            if held[ring_row] != source:
-                held[ring_row] = source
+            if held[ring_row] == source:
+                continue
+            held[ring_row] = source
+            if t.order == ACROSS_FIRST:
+                load_ends(spare, lines[i], src.width, t, of_shifted, src.pixels)
+                point_across(&first, &t.across, lines[i], spare)
+                sum_row(slot, &first, src.width, of_shifted)
+            else:
                 load_ends(slot, lines[i], src.width, t, e, src.pixels)
-        for i in range(t.count):
-            rows[i] = slots[t.lines_of[i]] - t.taps[i].dx
-            within[i] = lines[t.lines_of[i]] - t.taps[i].dx
+        if t.order == AT_ONCE:
+            for i in range(t.count):
+                last.rows[i] = slots[t.lines_of[i]] - t.taps[i].dx
+                last.within[i] = lines[t.lines_of[i]] - t.taps[i].dx
+        elif t.order == ACROSS_FIRST:
+            point_down(&last, &t.down, slots, slots)
+        else:
+            point_down(&first, &t.down, lines, slots)
+            sum_row(spare, &first, src.width, of_others)
+            mirror_margins(spare, src.width, t)
+            point_across(&last, &t.across, spare, spare)
         ahead = <const char *>src.data + min(y + AHEAD + t.below, src.height - 1) * src.stride
         start = 0
         while start < src.width:
@@ -434,10 +611,10 @@ cdef inline void sum_plane(
             fetch_row(ahead + start * bytes, n * bytes)
             fetch_to_write_row(dst + AHEAD * dst_stride + start * bytes, n * bytes)
             if e.head <= start < src.width - e.tail:
-                sum_taps(<float *>dst + start, base, within, weights, t.count, start, n // LANES)
+                sum_taps(<float *>dst + start, base, last.within, last.weights, last.count, start, n // LANES)
             else:
-                sum_taps(chunk, base, rows, weights, t.count, start, rounded(n, LANES) // LANES)
-                if src.pixels.sample == SINGLE:
+                sum_taps(chunk, base, last.rows, last.weights, last.count, start, rounded(n, LANES) // LANES)
+                if in_place:
                     memcpy(<float *>dst + start, chunk, n * sizeof(float))
                 else:
                     store_row(dst + start * bytes, chunk, n, src.pixels)
