@@ -16,10 +16,14 @@ from support import FORMATS, SIZES, Video, random_frames
 @pytest.mark.parametrize("name", FORMATS)
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_format_and_sizes(core: Any, rng: np.random.Generator, case: Case, name: str) -> None:
-    """All sizes in one test, because most of the time of one each would be the test runner's."""
+    """All sizes in one test, because most of the time of one each would be the test runner's.
+
+    Of one size there are five frames and a cut, of the others two: time is the same at every size.
+    """
     for size in SIZES:
         video = Video(name, *size)
-        case.check(video, random_frames(rng, video, 5), starts=(3,))
+        count = 5 if size == (37, 23) else 2
+        case.check(video, random_frames(rng, video, count), starts=(3,) if count > 3 else ())
 
 
 @pytest.mark.parametrize("case", ONE_EACH, ids=str)

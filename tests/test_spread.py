@@ -263,6 +263,19 @@ def test_parity_of_products(
     Case("Spread", args, filter_cases("Spread")[0].reference).check(video, random_frames(rng, video, 1), starts=())
 
 
+def test_products_far_apart(core: Any, rng: np.random.Generator) -> None:
+    """Lines with rings of their own, and beyond the picture; and a grid that is as large as the picture."""
+    taps = product_taps(rng, *PRODUCTS["of either sign"], False)
+    for name in ("GRAYS", "GRAY16"):
+        for far in (9, 60, 1000):
+            args = taps | {"dy": tuple(far * y for y in taps["dy"])}
+            video = Video(name, 40, 75)
+            Case("Spread", args, filter_cases("Spread")[0].reference).check(video, random_frames(rng, video, 1))
+        large = product_taps(rng, *PRODUCTS["long"], True)
+        video = Video(name, 8, 8)
+        Case("Spread", large, filter_cases("Spread")[0].reference).check(video, random_frames(rng, video, 1))
+
+
 def test_a_grid_of_nearly_products(core: Any, rng: np.random.Generator) -> None:
     """One weight that is off by a thousandth; and a tap given twice, so that the grid has a hole."""
     taps = product_taps(rng, *PRODUCTS["binomial"], False)

@@ -67,9 +67,9 @@ class Result:
 
 
 def less(a: Result, b: Result) -> Result:
-    """What a took beyond as many frames of b."""
+    """What a took beyond as many frames of b, and half of it at least: less would be noise."""
     pairs = zip(a.seconds, b.seconds, strict=False)
-    return Result(a.frames, tuple(max(1e-6, own - a.frames / b.frames * other) for own, other in pairs))
+    return Result(a.frames, tuple(max(0.5 * own, own - a.frames / b.frames * other) for own, other in pairs))
 
 
 def ratio(a: Result, b: Result) -> float:

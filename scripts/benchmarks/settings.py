@@ -94,7 +94,8 @@ class Setting:
     def clip(self, family: str, length: int, frames: int = FRAMES) -> Clip:
         """A clip of smooth moving noise, its frames already in memory."""
         pictures = held(FORMATS[family, self.depth], self.width, self.height, frames)
-        return core.std.Loop(pictures, -(-length // frames))[:length]
+        # Once more than it takes, or a clip of as many frames would be the held one, whose cache is not to be touched.
+        return core.std.Loop(pictures, -(-length // frames) + 1)[:length]
 
     def planes(self, family: str = "GRAY", frames: int = FRAMES) -> list[list[Picture]]:
         """The planes of the same frames as arrays."""

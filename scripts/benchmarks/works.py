@@ -479,6 +479,17 @@ def statistics(clip: Clip) -> Clip:
     return core.std.PlaneStats(clip, earlier(clip))
 
 
+def three_statistics(clip: Clip) -> Clip:
+    """Those of ChangeMap, of luma: means of |x - r|, of its square, and of where it is not 0."""
+    luma = core.std.ShufflePlanes(clip, 0, vs.GRAY)
+    pair = [luma, earlier(luma)]
+    squares = core.akarin.Expr(pair, "x y - dup *", format=vs.GRAYS)
+    changed = core.akarin.Expr(pair, "x y = 0 255 ?", format=vs.GRAY8)
+    measured = [statistics(luma), core.std.PlaneStats(squares), core.std.PlaneStats(changed)]
+    means = {"MAD": "y.PlaneStatsDiff", "MSE": "z.PlaneStatsAverage", "Changed": "a.PlaneStatsAverage"}
+    return core.akarin.PropExpr([clip, *measured], lambda: means)
+
+
 def marked_by_statistics(clip: Clip) -> Clip:
     """Both sides of what the mean of |x - r| takes for a cut are marked, as SceneDetect does."""
     measured = statistics(clip)
@@ -565,10 +576,13 @@ def difference_works() -> Iterator[Work]:
     )
     yield Work(
         "ChangeMap",
-        "statistics of luma alone",
+        "statistics of luma alone; std.PlaneStats has one of a difference, and three of a clip",
         "YUV420",
         lambda clip: core.vdiff.ChangeMap(clip, norm="none", planes=[0]),
-        (plugin("std.PlaneStats of two clips", statistics),),
+        (
+            plugin("std.PlaneStats of two clips", statistics, same=False),
+            plugin("std.PlaneStats, 3, and akarin.Expr, 2", three_statistics),
+        ),
         moved=2 / 1.5,
     )
     yield Work(
