@@ -50,15 +50,15 @@ cdef inline size_t panel_floats(int length) noexcept nogil:
 
 
 cdef inline Lines lay_lines(int length, float *memory) noexcept nogil:
-    """The panels of u are one behind the other; u is the first."""
+    """The panels of u are one behind the other; u is the first. No flux comes in before the first place."""
     cdef Lines l
     cdef size_t size = panel_floats(length)
-    memset(memory, 0, (PANELS + 3) * size * sizeof(float))
     l.length = length
     l.u = memory
     l.g = memory + PANELS * size
     l.p = l.g + size
     l.q = l.p + size
+    memset(l.g, 0, LANES * sizeof(float))
     return l
 
 

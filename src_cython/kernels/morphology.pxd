@@ -37,7 +37,7 @@ cdef enum:
     CACHE = 512 * 1024     # bytes that the ring of a strip may hold
     LINES = 7              # rows beside the ring, each with room for a window before and after it
     AHEAD = 2              # rows to ask memory for while a row is worked on,
-    PIECE = 512           # in pieces of so many bytes, for memory can only be asked for so much at once
+    PIECE = 512            # in pieces of so many bytes, for memory can only be asked for so much at once
 
 
 cdef enum Shape:

@@ -40,7 +40,7 @@ cdef enum:
     AHEAD = 2               # rows further down it is asked for
     APART = 8               # taps more rows apart than this have different rings
     LANES = 16              # floats of a cache line
-    LARGEST = 65536         # factor by which what is summed along one axis is multiplied along the other
+    LARGEST = 65536         # the largest factor by which what is summed along one axis is multiplied along the other
 
 
 cdef enum Order:
@@ -190,42 +190,6 @@ cdef inline void append_tap(Taps *t, const Place *q, int width, int height) noex
     t.count += 1
 
 
-cdef inline int last_of_ring(const Taps *t, int first) noexcept nogil:
-    """The largest dy that is reached from `first` without a gap of more than APART."""
-    cdef int last = first
-    cdef bint grown = True
-    cdef int i
-    while grown:
-        grown = False
-        for i in range(t.line_count):
-            if last < t.lines[i].dy <= last + APART:
-                last = t.lines[i].dy
-                grown = True
-    return last
-
-
-cdef inline void assign_rings(Taps *t, int height) noexcept nogil:
-    """Gives lines near each other one ring of as many rows as they are apart: they never need two rows of one slot."""
-    cdef int low = -height
-    cdef int first, last, rows, i
-    t.rows = 0
-    while True:
-        first = height
-        for i in range(t.line_count):
-            if t.lines[i].dy >= low:
-                first = min(first, t.lines[i].dy)
-        if first == height:
-            break
-        last = last_of_ring(t, first)
-        rows = min(last - first + 1, height)
-        for i in range(t.line_count):
-            if first <= t.lines[i].dy <= last:
-                t.lines[i].ring = t.rows
-                t.lines[i].rows = rows
-        t.rows += rows
-        low = last + 1
-
-
 cdef inline int index_on(Side *s, int place) noexcept nogil:
     """Where the place is, at the end if it was not there."""
     cdef int i
@@ -284,6 +248,43 @@ cdef inline Order find_order(Taps *t, int singles) noexcept nogil:
     return order if divide_weights(&t.down if order == ACROSS_FIRST else &t.across, first.weight) else AT_ONCE
 
 
+cdef inline int last_of_ring(const Taps *t, int first) noexcept nogil:
+    """The largest dy that is reached from `first` without a gap of more than APART; sums take longer than rows."""
+    cdef int64_t apart = APART * (t.across.count if t.order == ACROSS_FIRST else 1)
+    cdef int last = first
+    cdef bint grown = True
+    cdef int i
+    while grown:
+        grown = False
+        for i in range(t.line_count):
+            if last < t.lines[i].dy <= last + apart:
+                last = t.lines[i].dy
+                grown = True
+    return last
+
+
+cdef inline void assign_rings(Taps *t, int height) noexcept nogil:
+    """Gives lines near each other one ring of as many rows as they are apart: they never need two rows of one slot."""
+    cdef int low = -height
+    cdef int first, last, rows, i
+    t.rows = 0
+    while True:
+        first = height
+        for i in range(t.line_count):
+            if t.lines[i].dy >= low:
+                first = min(first, t.lines[i].dy)
+        if first == height:
+            break
+        last = last_of_ring(t, first)
+        rows = min(last - first + 1, height)
+        for i in range(t.line_count):
+            if first <= t.lines[i].dy <= last:
+                t.lines[i].ring = t.rows
+                t.lines[i].rows = rows
+        t.rows += rows
+        low = last + 1
+
+
 cdef inline void describe_taps(
         Taps *t, const int *dx, const int *dy, const double *weights, int count, int shift_x, int shift_y,
         int width, int height, const Pixels *pixels) noexcept nogil:
@@ -304,8 +305,8 @@ cdef inline void describe_taps(
         append_tap(t, &p.pairs[i], width, height)
     if p.single_count % 2:
         append_tap(t, &p.singles[p.single_count - 1], width, height)
-    assign_rings(t, height)
     t.order = find_order(t, p.single_count)
+    assign_rings(t, height)
     t.counted.term_count = 0
     if pixels.sample == BYTE or pixels.sample == WORD:
         describe_counted(&t.counted, t.taps, t.count, pixels.sample == BYTE)
@@ -471,11 +472,15 @@ cdef inline void sum_taps(
 cdef struct Ends:           # of a row, that are summed apart, as taps of theirs are beyond the border
     int head
     int tail
+    int left                # mirrored pixels that they need
+    int right
 
 
 cdef inline Ends ends_of(int width, int left, int right, bint in_place) noexcept nogil:
-    """What is between them begins and ends with a cache line; all of the row is its head if nothing is."""
+    """What is between them begins and ends with a cache line; if nothing is, all of the row is one of them."""
     cdef Ends e
+    e.left = left
+    e.right = right
     e.head = rounded(left, LANES)
     e.tail = width - (width - right) // LANES * LANES
     if not in_place or e.head + e.tail + left + right > width:
@@ -484,22 +489,21 @@ cdef inline Ends ends_of(int width, int left, int right, bint in_place) noexcept
     return e
 
 
-cdef inline void mirror_margins(float *pixels, int width, const Taps *t) noexcept nogil:
-    mirror(pixels - t.left, pixels, t.left)
-    mirror(pixels + width, pixels + width - t.right, t.right)
+cdef inline void mirror_margins(float *pixels, int width, Ends e) noexcept nogil:
+    mirror(pixels - e.left, pixels, e.left)
+    mirror(pixels + width, pixels + width - e.right, e.right)
 
 
-cdef inline void load_ends(
-        float *dst, const void *src, int width, const Taps *t, Ends e, const Pixels *pixels) noexcept nogil:
+cdef inline void load_ends(float *dst, const void *src, int width, Ends e, const Pixels *pixels) noexcept nogil:
     """What the ends need of a row, with its mirrored margins."""
     if pixels.sample != SINGLE:
         load_row(dst, src, width, pixels)
-        mirror_margins(dst, width, t)
+        mirror_margins(dst, width, e)
         return
     if e.head > 0:
-        copy_mirrored(dst, <const float *>src, width, -t.left, e.head + t.right)
+        copy_mirrored(dst, <const float *>src, width, -e.left, e.head + e.right)
     if e.tail > 0:
-        copy_mirrored(dst, <const float *>src, width, width - e.tail - t.left, width + t.right)
+        copy_mirrored(dst, <const float *>src, width, width - e.tail - e.left, width + e.right)
 
 
 cdef struct Terms:          # what a row is the sum of
@@ -583,11 +587,11 @@ cdef inline void sum_plane(
                 continue
             held[ring_row] = source
             if t.order == ACROSS_FIRST:
-                load_ends(spare, lines[i], src.width, t, of_shifted, src.pixels)
+                load_ends(spare, lines[i], src.width, of_shifted, src.pixels)
                 point_across(&first, &t.across, lines[i], spare)
                 sum_row(slot, &first, src.width, of_shifted)
             else:
-                load_ends(slot, lines[i], src.width, t, e, src.pixels)
+                load_ends(slot, lines[i], src.width, e, src.pixels)
         if t.order == AT_ONCE:
             for i in range(t.count):
                 last.rows[i] = slots[t.lines_of[i]] - t.taps[i].dx
@@ -597,7 +601,7 @@ cdef inline void sum_plane(
         else:
             point_down(&first, &t.down, lines, slots)
             sum_row(spare, &first, src.width, of_others)
-            mirror_margins(spare, src.width, t)
+            mirror_margins(spare, src.width, of_shifted)
             point_across(&last, &t.across, spare, spare)
         ahead = <const char *>src.data + min(y + AHEAD + t.below, src.height - 1) * src.stride
         start = 0
