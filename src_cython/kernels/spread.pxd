@@ -520,11 +520,11 @@ cdef inline void weigh(Terms *terms, const Side *side) noexcept nogil:
         terms.weights[i] = <float>side.weights[i]
 
 
-cdef inline void point_across(Terms *terms, const Side *across, const float *within, const float *row) noexcept nogil:
+cdef inline void point_across(Terms *terms, const Side *across, const float *within, const float *line) noexcept nogil:
     cdef int i
     for i in range(across.count):
         terms.within[i] = within - across.places[i]
-        terms.rows[i] = row - across.places[i]
+        terms.rows[i] = line - across.places[i]
 
 
 cdef inline void point_down(Terms *terms, const Side *down, const float **within, const float **rows) noexcept nogil:
