@@ -11,8 +11,8 @@ A record is what a work showed in a setting:
     peers       by name: fps, ratio (ours to theirs, the median of the rounds), rounds, same; or missing, the reason
 
 A peer's time that has no host in it is compared with ours less that of the same frames without a filter, with one
-thread: what is left is still more than a profile finds in the plugin. With two threads the host's work and the filter's
-overlap, and the peer is compared with all of ours.
+thread, and half of ours at least. With two threads the host's work and the filter's overlap, and the peer is compared
+with all of ours.
 """
 
 from __future__ import annotations

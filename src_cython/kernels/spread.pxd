@@ -38,7 +38,7 @@ cdef enum:
     PLANE_TAPS = 256        # four each
     CHUNK = 512             # floats at a time: their sums stay in the first-level cache
     AHEAD = 2               # rows further down it is asked for
-    APART = 8               # taps more rows apart than this have different rings
+    APART = 8               # taps more rows apart than this, times the terms of a sum across, have different rings
     LANES = 16              # floats of a cache line
     LARGEST = 65536         # the largest factor by which what is summed along one axis is multiplied along the other
 
