@@ -480,7 +480,7 @@ def statistics(clip: Clip) -> Clip:
 
 
 def three_statistics(clip: Clip) -> Clip:
-    """Those of ChangeMap, of luma: means of |x - r|, of its square, and of where it is not 0, each on a scale of its own."""
+    """Those of ChangeMap, of luma, on scales of their own: means of |x - r|, of its square, of where it is not 0."""
     luma = core.std.ShufflePlanes(clip, 0, vs.GRAY)
     pair = [luma, earlier(luma)]
     squares = core.akarin.Expr(pair, "x y - dup *", format=vs.GRAYS)
