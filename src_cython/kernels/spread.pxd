@@ -30,7 +30,7 @@ from libc.string cimport memcpy
 from common.c cimport crow, fetch_row, fetch_to_write_row, row
 from common.pixels cimport BYTE, SINGLE, WORD, Pixels, View, load_row, sample_bytes, store_row
 from kernels.counted cimport (
-    Counted, Tap, count_plane, counted_bytes, describe_counted, mirror, mirrored, rounded)
+    Counted, Tap, count_plane, counted_bytes, describe_counted, index_of, mirror, mirrored, rounded)
 
 
 cdef enum:
@@ -190,18 +190,7 @@ cdef inline void append_tap(Taps *t, const Place *q, int width, int height) noex
     t.count += 1
 
 
-cdef inline int index_on(Side *s, int place) noexcept nogil:
-    """Where the place is, at the end if it was not there."""
-    cdef int i
-    for i in range(s.count):
-        if s.places[i] == place:
-            return i
-    s.places[s.count] = place
-    s.count += 1
-    return s.count - 1
-
-
-cdef inline bint divide_weights(Side *s, double by) noexcept nogil:
+cdef inline bint divide_side(Side *s, double by) noexcept nogil:
     """Does that give factors with which sums stay near the range of their results?"""
     cdef int i
     for i in range(s.count):
@@ -225,8 +214,8 @@ cdef inline Order find_order(Taps *t, int singles) noexcept nogil:
     t.across.count = t.down.count = 0
     for i in range(t.count):
         k = (start + i) % t.count
-        column = index_on(&t.across, t.taps[k].dx)
-        line = index_on(&t.down, t.lines_of[k])
+        column = index_of(t.across.places, &t.across.count, t.taps[k].dx)
+        line = index_of(t.down.places, &t.down.count, t.lines_of[k])
         if line == 0:
             t.across.weights[column] = t.taps[k].weight
         if column == 0:
@@ -238,14 +227,14 @@ cdef inline Order find_order(Taps *t, int singles) noexcept nogil:
     if t.count != t.across.count * t.down.count or 3 * (t.across.count + t.down.count) >= 2 * t.count:
         return AT_ONCE
     for i in range(t.count):
-        column = index_on(&t.across, t.taps[i].dx)
-        line = index_on(&t.down, t.lines_of[i])
+        column = index_of(t.across.places, &t.across.count, t.taps[i].dx)
+        line = index_of(t.down.places, &t.down.count, t.lines_of[i])
         k = line * t.across.count + column
         weight = t.across.weights[column] * t.down.weights[line]
         if seen[k] or not fabs(weight - t.taps[i].weight * first.weight) <= 1e-9 * fabs(weight):
             return AT_ONCE
         seen[k] = True
-    return order if divide_weights(&t.down if order == ACROSS_FIRST else &t.across, first.weight) else AT_ONCE
+    return order if divide_side(&t.down if order == ACROSS_FIRST else &t.across, first.weight) else AT_ONCE
 
 
 cdef inline int last_of_ring(const Taps *t, int first) noexcept nogil:
