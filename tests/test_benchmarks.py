@@ -117,12 +117,26 @@ RESULTS: dict[str, Any] = {
         }
     ],
 }
+RUNS = {
+    "speed": RESULTS,
+    "curves": RESULTS | {"date": "2026-02-03", "commit": "def", "command": "scripts/bench curves"},
+    "elsewhere": RESULTS
+    | {
+        "speed": [
+            record("Spread", 1, 100, Other={"ratio": 0.957, "fps": 100, "same": True}),
+            record("Spread", 2, 200, Other={"ratio": 1, "fps": 14, "same": True}, More={"ratio": 0.5, "same": False}),
+        ]
+    },
+}
 
 
 @pytest.mark.parametrize(
     ("what", "text"),
     [
-        ("machine", "A CPU, 2 cores, avx2, VapourSynth 81; 2026-01-02, commit abc; `scripts/bench`"),
+        ("machine|speed", "A CPU, 2 cores, avx2, VapourSynth 81; 2026-01-02, commit abc; `scripts/bench`"),
+        ("machine|curves", "A CPU, 2 cores, avx2, VapourSynth 81; 2026-02-03, commit def; `scripts/bench curves`"),
+        ("below|speed", "0 of 2"),
+        ("below|elsewhere", "1 of 2"),
         ("ratio|Spread|Other", "1.2…18"),
         ("ratio|Spread|Other|1080p 8 2", "18"),
         ("fps|Spread|1080p 8 1", "120"),
@@ -131,13 +145,15 @@ RESULTS: dict[str, Any] = {
 )
 def test_figures_are_quoted(what: str, text: str) -> None:
     before = f"a <!--bench {what}-->0<!--/bench--> b"
-    assert report.rewritten(before, RESULTS) == f"a <!--bench {what}-->{text}<!--/bench--> b"
+    assert report.rewritten(before, RUNS) == f"a <!--bench {what}-->{text}<!--/bench--> b"
 
 
-@pytest.mark.parametrize("what", ["ratio|Spread|Gone", "ratio|Sprad|Other", "speed", "fps|Spread|1080p 9 1"])
+@pytest.mark.parametrize(
+    "what", ["ratio|Spread|Gone", "ratio|Sprad|Other", "speed", "machine|speeds", "fps|Spread|1080p 9 1"]
+)
 def test_what_is_not_there_is_not_quoted(what: str) -> None:
     with pytest.raises(LookupError):
-        report.rewritten(f"<!--bench {what}--><!--/bench-->", RESULTS)
+        report.rewritten(f"<!--bench {what}--><!--/bench-->", RUNS)
 
 
 def test_tables() -> None:
@@ -145,6 +161,8 @@ def test_tables() -> None:
         "| Spread | Other | 18 |  |  | 1.2…18 |",
         "| Spread | Gone: no wheel |  |  |  |  |",
     ]
+    assert report.slower(RESULTS)[2:] == []
+    assert report.slower(RUNS["elsewhere"])[2:] == ["| Spread | Other | 1 of 2 | 1080p 8 1: 0.957 |"]
     assert report.limits(RESULTS)[2] == "| Spread | 250 | 50 % memory |  |  |  |  |"
     assert report.curves(RESULTS)[2] == "| Spread | pixels | 100 200 | 1 2 | 1.00 | 3 4.5 |"
 
@@ -161,11 +179,30 @@ def test_results_are_kept(tmp_path: Path) -> None:
     assert report.load(tmp_path / "results.json") == json.loads(json.dumps(RESULTS))
 
 
+def test_a_run_replaces_what_it_measured(tmp_path: Path) -> None:
+    (tmp_path / "docs").mkdir()
+    document = tmp_path / "README.md"
+    text = "<!--bench fps|Spread|1080p 8 1-->{}<!--/bench--> <!--bench machine|curves-->{}<!--/bench-->"
+    document.write_text(text.format("", ""))
+    report.save(RESULTS, tmp_path / "first.json")
+    report.quote(tmp_path / "first.json", tmp_path)
+    report.save(RUNS["curves"] | {"speed": []}, tmp_path / "second.json")
+    report.quote(tmp_path / "second.json", tmp_path)
+    assert document.read_text() == text.format("120", report.machine(RUNS["curves"]))
+    report.save(RUNS["elsewhere"], tmp_path / "third.json")
+    report.quote(tmp_path / "third.json", tmp_path, "elsewhere")
+    assert document.read_text() == text.format("120", report.machine(RUNS["curves"]))
+    assert report.stored(tmp_path)["elsewhere"]["speed"] == RUNS["elsewhere"]["speed"]
+    for part, other in (("speed", "curves"), ("curves", "speed")):
+        run = report.load(tmp_path / "docs" / f"{part}.json")
+        assert other not in run
+        assert run[part] == RESULTS[part]
+        assert run["commit"] == RUNS[part]["commit"]
+
+
 @pytest.mark.parametrize("document", report.documents(ROOT), ids=lambda path: path.name)
 def test_documents_say_what_was_measured(document: Path) -> None:
     text = document.read_text(encoding="utf-8")
-    assert report.rewritten(text, report.load(ROOT / "docs" / "speed.json")) == text, (
-        "scripts/bench quote docs/speed.json"
-    )
+    assert report.rewritten(text, report.stored(ROOT)) == text, "scripts/bench quote docs/speed.json"
     # A mark that is not closed, or not spelled right, would quote nothing.
     assert text.count("<!--bench") == text.count("<!--/bench-->") == len(report.MARKED.findall(text))

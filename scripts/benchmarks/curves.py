@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 import vapoursynth as vs
 
-from .measuring import Plan, frames_of, in_turn, played
+from .measuring import Plan, in_turn, played
 from .peers import Apply, applied, hole, scattered
 from .settings import SIZES, NotThereError, Setting
 from .works import WORKS, Work, diffuse, grid, spread
@@ -33,7 +33,9 @@ core = vs.core
 
 ROUNDS = 3
 ALOFT = 4
-"""Frames in flight for each thread while memory is measured."""
+"""Frames for each thread while memory is measured."""
+KEPT = 8
+"""Frames whose memory the host may have kept when the clip is made: more than that are never gone at once."""
 
 type Record = dict[str, Any]
 
@@ -105,8 +107,8 @@ class Curve:
     def resident(self, number: int) -> int:
         """Bytes at a point, in a process of its own."""
         command = [sys.executable, "-m", "benchmarks", "resident", self.name, self.over, str(number)]
-        # Memory that was kept from before would be used again, and not be seen.
-        giving_back = {key: value for key, value in os.environ.items() if key != "GLIBC_TUNABLES"}
+        # Memory that malloc keeps from before would be used again, unseen; and its threshold rises unless it is set.
+        giving_back = os.environ | {"GLIBC_TUNABLES": "glibc.malloc.mmap_threshold=65536"}
         return int(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=giving_back).stdout)
 
 
@@ -122,13 +124,22 @@ def print_resident(name: str, over: str, number: int) -> None:
     point = curve.points[number]
     core.num_threads = point.setting.threads
     frames = max(point.least, ALOFT * point.setting.threads)
-    for _ in point.setting.clip(point.family, frames, frames=4).frames(close=True):
+    clip = point.setting.clip(point.family, frames, frames=4)
+    for _ in clip.frames(close=True):
         pass
+    # The host keeps the memory of frames that are gone. It is taken, or the filter would have it, and that not be seen.
+    taken = list(core.std.BlankClip(clip, length=KEPT).frames())
     Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
     before = status("VmRSS")
-    for _ in frames_of(point.played(frames)):
-        pass
+    shown = point.played(frames)
+    core.std.SetVideoCache(shown, mode=0)  # as frames_of
+    # Those that are asked for at once are kept until all are there: how many there are must not hang on who is faster.
+    for first in range(0, frames, point.setting.threads):
+        numbers = range(first, min(first + point.setting.threads, frames))
+        for frame in [future.result() for future in [shown.get_frame_async(n) for n in numbers]]:
+            frame.close()
     print(max(0, status("VmHWM") - before))
+    del taken
 
 
 def over_sizes(work: Work) -> Curve:

@@ -1,13 +1,16 @@
 """A file of results as tables, pictures, and the figures that documents quote.
 
 What stands in a document between `<!--bench WHAT-->` and `<!--/bench-->` is written by `scripts/bench quote FILE`, and
-a test sees that it is what docs/speed.json says. WHAT is words apart by `|`:
+a test sees that it is what docs/RUN.json says: `speed`, `curves`, or the speeds of another machine. WHAT is words apart
+by `|`:
 
-    machine                         the machine, date and command
+    machine|RUN                     the machine, date and command
+    slower|RUN                      a table of the peers that are faster at the same work
+    below|RUN                       in how many rows they are, and in how many not
     ratio|WORK|PEER[|SETTING]       how many times as fast ours is; without a setting, from ... to ... over all
     fps|WORK|SETTING                frames a second
     part|WORK|SETTING               of the machine's limit
-    peers, limits, curves           tables
+    peers, limits, curves           tables; these four lines are of `speed` and `curves`
 
 SETTING is `1080p 8 2`: size, depth, threads.
 """
@@ -17,7 +20,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +28,11 @@ from .settings import DEPTHS
 
 type Results = dict[str, Any]
 type Record = dict[str, Any]
+type Runs = dict[str, Results]
+"""What the documents quote, by name."""
+
+PARTS = ("speed", "curves")
+"""Of results, and the runs that have them."""
 
 MARKED = re.compile(r"(<!--bench ([^>]*?)-->)(.*?)(<!--/bench-->)", re.DOTALL)
 MAIN = "1080p {} 2"
@@ -47,6 +55,11 @@ def save(results: Results, file: Path) -> None:
         else:
             parts.append(f'"{key}": {json.dumps(value, ensure_ascii=False)}')
     file.write_text("{\n " + ",\n ".join(parts) + "\n}\n", encoding="utf-8")
+
+
+def stored(root: Path) -> Runs:
+    """What lies beside the documents."""
+    return {file.stem: load(file) for file in sorted((root / "docs").glob("*.json"))}
 
 
 # Figures
@@ -105,35 +118,47 @@ def machine(results: Results) -> str:
     )
 
 
-def quoted(results: Results, what: str) -> str:
+def quoted(runs: Runs, what: str) -> str:
     """What stands in the place of a mark."""
     name, *words = what.strip().split("|")
+    speed = runs["speed"]
     match name, words:
-        case "machine", []:
-            return machine(results)
+        case "machine", [of]:
+            return machine(runs[of])
+        case "slower", [of]:
+            return table(slower(runs[of]))
+        case "below", [of]:
+            found = [found for *_, found in same_work(runs[of])]
+            return f"{sum(each < 1 for each in found)} of {len(found)}"
         case "ratio", [work, peer]:
-            return span(ratios(results, work, peer).values())
+            return span(ratios(speed, work, peer).values())
         case "ratio", [work, peer, setting]:
-            return rounded(ratios(results, work, peer)[setting])
+            return rounded(ratios(speed, work, peer)[setting])
         case "fps", [work, setting]:
-            return rounded(records_of(results, work)[setting]["fps"])
+            return rounded(records_of(speed, work)[setting]["fps"])
         case "part", [work, setting]:
-            return f"{100 * part(records_of(results, work)[setting]):.0f} %"
+            return f"{100 * part(records_of(speed, work)[setting]):.0f} %"
         case _, [] if name in TABLES:
-            return "\n\n" + "\n".join(TABLES[name](results)) + "\n\n"
+            of, lines = TABLES[name]
+            return table(lines(runs[of]))
     raise LookupError(f"what is {what}?")
 
 
-def rewritten(text: str, results: Results) -> str:
+def rewritten(text: str, runs: Runs) -> str:
     """A document with its figures."""
 
     def write(match: re.Match[str]) -> str:
-        return match[1] + quoted(results, match[2]) + match[4]
+        return match[1] + quoted(runs, match[2]) + match[4]
 
     return MARKED.sub(write, text)
 
 
 # Tables
+
+
+def table(lines: list[str]) -> str:
+    """As it stands between marks."""
+    return "\n\n" + "\n".join(lines) + "\n\n"
 
 
 def row(cells: Iterable[str]) -> str:
@@ -160,6 +185,28 @@ def peers(results: Results) -> list[str]:
             cells = [rounded(by_setting[at]) if (at := MAIN.format(d)) in by_setting else "" for d in DEPTHS]
             label = name if measured[0]["same"] else f"*{name}*"
             lines.append(row((work, label, *cells, span(by_setting.values()))))
+    return lines
+
+
+def same_work(results: Results) -> Iterator[tuple[str, str, str, float]]:
+    """Work, peer, setting, and how many times as fast ours is, of peers that do the same work."""
+    for record in results["speed"]:
+        for name, peer in record["peers"].items():
+            if peer.get("same"):
+                yield record["work"], name, setting_of(record), peer["ratio"]
+
+
+def slower(results: Results) -> list[str]:
+    """Where a peer is faster at the same work."""
+    lines = [row(("filter", "beside", "faster in", "size, depth, threads: times as fast as it ours is"))]
+    lines.append(row(("---", "---", "---:", "---")))
+    by_peer: dict[tuple[str, str], dict[str, float]] = {}
+    for work, name, setting, found in same_work(results):
+        by_peer.setdefault((work, name), {})[setting] = found
+    for names, by_setting in by_peer.items():
+        below = [f"{setting}: {found:.3f}" for setting, found in by_setting.items() if found < 1]
+        if below:
+            lines.append(row((*names, f"{len(below)} of {len(by_setting)}", ", ".join(below))))
     return lines
 
 
@@ -202,7 +249,12 @@ def curves(results: Results) -> list[str]:
     return lines
 
 
-TABLES: dict[str, Callable[[Results], list[str]]] = {"peers": peers, "limits": limits, "curves": curves}
+TABLES: dict[str, tuple[str, Callable[[Results], list[str]]]] = {
+    "peers": ("speed", peers),
+    "limits": ("speed", limits),
+    "curves": ("curves", curves),
+}
+"""The part that a table is of, and its lines."""
 
 
 # Pictures
@@ -295,14 +347,24 @@ def documents(root: Path) -> list[Path]:
     return [root / "README.md", *sorted((root / "docs").glob("*.md"))]
 
 
-def quote(file: Path, root: Path) -> None:
-    """Makes the documents say what the file says."""
+def quote(file: Path, root: Path, name: str = "") -> None:
+    """Makes the documents say what the file says, of the speeds, of the curves, or of both.
+
+    Args:
+        file: Results.
+        root: The folder of the README.
+        name: That of the run, if it is not the one that most is quoted of; then of the speeds.
+    """
     results = load(file)
-    save(results, root / "docs" / "speed.json")
-    draw_speed(results, root / "docs" / "speed.svg")
-    draw_curves(results, root / "docs" / "scaling.svg")
+    for part in PARTS if not name else PARTS[:1]:
+        if results.get(part):
+            kept = {key: value for key, value in results.items() if key == part or key not in PARTS}
+            save(kept, root / "docs" / f"{name or part}.json")
+    runs = stored(root)
+    draw_speed(runs["speed"], root / "docs" / "speed.svg")
+    draw_curves(runs["curves"], root / "docs" / "scaling.svg")
     for document in documents(root):
         text = document.read_text(encoding="utf-8")
-        new = rewritten(text, results)
+        new = rewritten(text, runs)
         if new != text:
             document.write_text(new, encoding="utf-8")
