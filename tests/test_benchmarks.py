@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -119,7 +120,13 @@ RESULTS: dict[str, Any] = {
 }
 RUNS = {
     "speed": RESULTS,
-    "curves": RESULTS | {"date": "2026-02-03", "commit": "def", "command": "scripts/bench curves"},
+    "curves": RESULTS
+    | {
+        "date": "2026-02-03",
+        "commit": "def",
+        "command": "scripts/bench curves",
+        "curves": [RESULTS["curves"][0] | {"milliseconds": [3.0, 4.0]}],
+    },
     "elsewhere": RESULTS
     | {
         "speed": [
@@ -196,8 +203,32 @@ def test_a_run_replaces_what_it_measured(tmp_path: Path) -> None:
     for part, other in (("speed", "curves"), ("curves", "speed")):
         run = report.load(tmp_path / "docs" / f"{part}.json")
         assert other not in run
-        assert run[part] == RESULTS[part]
+        assert run[part] == RUNS[part][part]
         assert run["commit"] == RUNS[part]["commit"]
+    before = files(tmp_path)
+    report.save(RESULTS | {"speed": [record("Dilate", 1, 1)], "curves": []}, tmp_path / "part.json")
+    for file, name, reason in (
+        ("part", "", "no results of Spread"),
+        ("second", "elsewhere", "no speeds in"),
+        ("first", "curves", "curves is the name"),
+    ):
+        with pytest.raises(LookupError, match=reason):
+            report.quote(tmp_path / f"{file}.json", tmp_path, name)
+    report.quote(tmp_path / "docs" / "elsewhere.json", tmp_path)
+    assert files(tmp_path) == before
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    """What documents and their results say."""
+    return {path.name: path.read_bytes() for path in (folder / "README.md", *(folder / "docs").iterdir())}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc")
+def test_memory_is_that_of_the_frames_in_flight() -> None:
+    (curve,) = curves.selected(["DiffBlend-threshold"], ["threads"])
+    frame = 1920 * 1080 * 3 // 2
+    for number, threads in enumerate((1, 2)):
+        assert 0.9 * threads < curve.resident(number) / frame < threads + 0.5
 
 
 @pytest.mark.parametrize("document", report.documents(ROOT), ids=lambda path: path.name)

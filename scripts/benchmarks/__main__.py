@@ -44,7 +44,10 @@ def measure_all(options: argparse.Namespace) -> Iterator[tuple[str, Any]]:
 
 def quote(options: argparse.Namespace) -> Iterator[tuple[str, Any]]:
     """Puts results into the documents."""
-    report.quote(options.file, ROOT, options.name)
+    try:
+        report.quote(options.file, ROOT, options.name)
+    except LookupError as reason:
+        sys.exit(f"bench: {reason.args[0]}")
     return iter(())
 
 
@@ -79,7 +82,7 @@ def parsed(arguments: list[str]) -> argparse.Namespace:
     add.set_defaults(run=measure_curves)
     add = commands.add_parser("quote", help="results into the documents")
     add.add_argument("file", type=Path)
-    add.add_argument("--name", default="", help="of speeds on another machine than the one that most is quoted of")
+    add.add_argument("--name", default="", help="keep them as docs/NAME.json: speeds of a further machine")
     add.set_defaults(run=quote)
     add = commands.add_parser("resident")
     add.add_argument("curve")

@@ -14,6 +14,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -35,7 +36,9 @@ ROUNDS = 3
 ALOFT = 4
 """Frames for each thread while memory is measured."""
 KEPT = 8
-"""Frames whose memory the host may have kept when the clip is made: more than that are never gone at once."""
+"""Frames whose memory the host may have kept when the clip is made: fewer are gone at a time."""
+SETTLED = 0.005
+"""Seconds after which the host's threads have let go of frames that are closed."""
 
 type Record = dict[str, Any]
 
@@ -127,17 +130,18 @@ def print_resident(name: str, over: str, number: int) -> None:
     clip = point.setting.clip(point.family, frames, frames=4)
     for _ in clip.frames(close=True):
         pass
-    # The host keeps the memory of frames that are gone. It is taken, or the filter would have it, and that not be seen.
+    # The host keeps the memory of frames that are gone. Take it, or the filter would use it again, unseen.
     taken = list(core.std.BlankClip(clip, length=KEPT).frames())
-    Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
     before = status("VmRSS")
     shown = point.played(frames)
+    Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew: what it took to make masks is gone
     core.std.SetVideoCache(shown, mode=0)  # as frames_of
-    # Those that are asked for at once are kept until all are there: how many there are must not hang on who is faster.
+    # Those that are asked for at once are kept until all are there: not as many as who is faster allows.
     for first in range(0, frames, point.setting.threads):
         numbers = range(first, min(first + point.setting.threads, frames))
         for frame in [future.result() for future in [shown.get_frame_async(n) for n in numbers]]:
             frame.close()
+        time.sleep(SETTLED)
     print(max(0, status("VmHWM") - before))
     del taken
 

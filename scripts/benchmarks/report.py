@@ -6,11 +6,11 @@ by `|`:
 
     machine|RUN                     the machine, date and command
     slower|RUN                      a table of the peers that are faster at the same work
-    below|RUN                       in how many rows they are, and in how many not
+    below|RUN                       how many comparisons with the same work that is, of how many
     ratio|WORK|PEER[|SETTING]       how many times as fast ours is; without a setting, from ... to ... over all
     fps|WORK|SETTING                frames a second
     part|WORK|SETTING               of the machine's limit
-    peers, limits, curves           tables; these four lines are of `speed` and `curves`
+    peers, limits, curves           tables; in this and the three above, of the run `speed`, curves of `curves`
 
 SETTING is `1080p 8 2`: size, depth, threads.
 """
@@ -32,7 +32,7 @@ type Runs = dict[str, Results]
 """What the documents quote, by name."""
 
 PARTS = ("speed", "curves")
-"""Of results, and the runs that have them."""
+"""The parts of a file of results; each is the name, too, of the run that most is quoted of."""
 
 MARKED = re.compile(r"(<!--bench ([^>]*?)-->)(.*?)(<!--/bench-->)", re.DOTALL)
 MAIN = "1080p {} 2"
@@ -58,7 +58,7 @@ def save(results: Results, file: Path) -> None:
 
 
 def stored(root: Path) -> Runs:
-    """What lies beside the documents."""
+    """What lies beside the documents: the only JSON files there."""
     return {file.stem: load(file) for file in sorted((root / "docs").glob("*.json"))}
 
 
@@ -198,13 +198,13 @@ def same_work(results: Results) -> Iterator[tuple[str, str, str, float]]:
 
 def slower(results: Results) -> list[str]:
     """Where a peer is faster at the same work."""
-    lines = [row(("filter", "beside", "faster in", "size, depth, threads: times as fast as it ours is"))]
+    lines = [row(("filter", "beside", "faster in", "size, depth, threads: ours, times as fast as the peer"))]
     lines.append(row(("---", "---", "---:", "---")))
     by_peer: dict[tuple[str, str], dict[str, float]] = {}
     for work, name, setting, found in same_work(results):
         by_peer.setdefault((work, name), {})[setting] = found
     for names, by_setting in by_peer.items():
-        below = [f"{setting}: {found:.3f}" for setting, found in by_setting.items() if found < 1]
+        below = [f"{setting}: {found:.4g}" for setting, found in by_setting.items() if found < 1]
         if below:
             lines.append(row((*names, f"{len(below)} of {len(by_setting)}", ", ".join(below))))
     return lines
@@ -351,20 +351,29 @@ def quote(file: Path, root: Path, name: str = "") -> None:
     """Makes the documents say what the file says, of the speeds, of the curves, or of both.
 
     Args:
-        file: Results.
+        file: Results; one of those that lie beside the documents is only quoted.
         root: The folder of the README.
         name: That of the run, if it is not the one that most is quoted of; then of the speeds.
     """
-    results = load(file)
-    for part in PARTS if not name else PARTS[:1]:
-        if results.get(part):
-            kept = {key: value for key, value in results.items() if key == part or key not in PARTS}
-            save(kept, root / "docs" / f"{name or part}.json")
     runs = stored(root)
+    if not file.resolve().is_relative_to((root / "docs").resolve()):
+        runs |= taken_apart(load(file), name)
+    # All of them, before any is written: figures may be missing.
+    texts = {document: rewritten(document.read_text(encoding="utf-8"), runs) for document in documents(root)}
+    for each, results in runs.items():
+        save(results, root / "docs" / f"{each}.json")
     draw_speed(runs["speed"], root / "docs" / "speed.svg")
     draw_curves(runs["curves"], root / "docs" / "scaling.svg")
-    for document in documents(root):
-        text = document.read_text(encoding="utf-8")
-        new = rewritten(text, runs)
-        if new != text:
-            document.write_text(new, encoding="utf-8")
+    for document, text in texts.items():
+        document.write_text(text, encoding="utf-8")
+
+
+def taken_apart(results: Results, name: str) -> Runs:
+    """The parts of a file of results, each with what the file says of its machine."""
+    if name in PARTS:
+        raise LookupError(f"{name} is the name of what a file holds; without --name it goes there")
+    parts = [part for part in PARTS if results.get(part) and (part == "speed" or not name)]
+    if not parts:
+        raise LookupError(f"there are no {'speeds' if name else 'speeds and no curves'} in the file")
+    about = {key: value for key, value in results.items() if key not in (*PARTS, "missing")}
+    return {name or part: about | {part: results[part]} for part in parts}
