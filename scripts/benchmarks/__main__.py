@@ -46,8 +46,8 @@ def quote(options: argparse.Namespace) -> Iterator[tuple[str, Any]]:
     """Puts results into the documents."""
     try:
         report.quote(options.file, ROOT, options.name)
-    except LookupError as reason:
-        sys.exit(f"bench: {reason.args[0]}")
+    except (LookupError, OSError, ValueError) as reason:
+        sys.exit(f"bench: {options.file} cannot be quoted: {reason}")
     return iter(())
 
 

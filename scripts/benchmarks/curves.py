@@ -20,6 +20,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from subprocess import PIPE
 from typing import Any
 
 import numpy as np
@@ -109,10 +110,10 @@ class Curve:
 
     def resident(self, number: int) -> int:
         """Bytes at a point, in a process of its own."""
-        command = [sys.executable, "-m", "benchmarks", "resident", self.name, self.over, str(number)]
+        command = [sys.executable, "-P", "-m", "benchmarks", "resident", self.name, self.over, str(number)]
         # Memory that malloc keeps from before would be used again, unseen; and its threshold rises unless it is set.
-        giving_back = os.environ | {"GLIBC_TUNABLES": "glibc.malloc.mmap_threshold=65536"}
-        return int(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=giving_back).stdout)
+        settings = {"GLIBC_TUNABLES": "glibc.malloc.mmap_threshold=65536", "PYTHONPATH": os.pathsep.join(sys.path)}
+        return int(subprocess.run(command, check=True, stdout=PIPE, text=True, env=os.environ | settings).stdout)
 
 
 def status(key: str) -> int:

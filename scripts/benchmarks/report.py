@@ -356,22 +356,36 @@ def quote(file: Path, root: Path, name: str = "") -> None:
         name: That of the run, if it is not the one that most is quoted of; then of the speeds.
     """
     runs = stored(root)
-    if not file.resolve().is_relative_to((root / "docs").resolve()):
-        runs |= taken_apart(load(file), name)
-    # All of them, before any is written: figures may be missing.
+    if file.resolve().parent != (root / "docs").resolve():
+        new = taken_apart(load(file), name)
+        for each, results in new.items():
+            if lost := measured(runs[each]) - measured(results) if each in runs else ():
+                raise LookupError(f"{each} would lose what {file.name} lacks: {min(lost)}, {len(lost)} in all")
+        runs |= new
+    elif file.stem not in runs or name:
+        raise LookupError(f"{file} is none of the runs that are quoted, which have their names already")
+    # Figures may be missing: all texts are there before anything is written.
     texts = {document: rewritten(document.read_text(encoding="utf-8"), runs) for document in documents(root)}
-    for each, results in runs.items():
-        save(results, root / "docs" / f"{each}.json")
     draw_speed(runs["speed"], root / "docs" / "speed.svg")
     draw_curves(runs["curves"], root / "docs" / "scaling.svg")
+    for each, results in runs.items():
+        save(results, root / "docs" / f"{each}.json")
     for document, text in texts.items():
         document.write_text(text, encoding="utf-8")
 
 
+def measured(results: Results) -> set[tuple[str, str]]:
+    """What there are results of."""
+    speeds = {(record["work"], setting_of(record)) for record in results.get("speed", ())}
+    return speeds | {(record["curve"], record["over"]) for record in results.get("curves", ())}
+
+
 def taken_apart(results: Results, name: str) -> Runs:
     """The parts of a file of results, each with what the file says of its machine."""
-    if name in PARTS:
-        raise LookupError(f"{name} is the name of what a file holds; without --name it goes there")
+    if name in PARTS or name != Path(name).name:
+        raise LookupError(
+            f"{name} cannot be the name of a further run; {', '.join(PARTS)} take none, others are a word"
+        )
     parts = [part for part in PARTS if results.get(part) and (part == "speed" or not name)]
     if not parts:
         raise LookupError(f"there are no {'speeds' if name else 'speeds and no curves'} in the file")
