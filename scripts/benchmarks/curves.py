@@ -6,7 +6,8 @@ A record is a curve:
     points                  where
     milliseconds            of a frame, the median
     slope                   of the logarithm of the time over that of the point, by least squares: 1 is proportional
-    megabytes               by how much the peak of resident memory is above that before the filter
+    megabytes               by how much the peak of resident memory, once the filter is made, is above that before it,
+                            with as many frames asked for at once as there are threads
 """
 
 from __future__ import annotations
@@ -20,7 +21,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from subprocess import PIPE
 from typing import Any
 
 import numpy as np
@@ -113,7 +113,7 @@ class Curve:
         command = [sys.executable, "-P", "-m", "benchmarks", "resident", self.name, self.over, str(number)]
         # Memory that malloc keeps from before would be used again, unseen; and its threshold rises unless it is set.
         settings = {"GLIBC_TUNABLES": "glibc.malloc.mmap_threshold=65536", "PYTHONPATH": os.pathsep.join(sys.path)}
-        return int(subprocess.run(command, check=True, stdout=PIPE, text=True, env=os.environ | settings).stdout)
+        return int(subprocess.check_output(command, env=os.environ | settings))
 
 
 def status(key: str) -> int:
