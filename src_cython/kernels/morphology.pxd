@@ -14,6 +14,10 @@ the frame, to be flipped on the way; the keys of floats, which take longer, are 
 row's windows are built from those of a quarter of their length, and these likewise: each pass is a loop over one row,
 shifted against itself, which takes whole vectors; van Herk's running maximum along a row would not.
 
+The windows of radius 1 are built in one loop over three rows, where these are not shorter than a vector: what is beside
+the maxima of three is taken from registers. Put away, they would have to leave the store buffer before they could be
+loaded one further to the left or right, across the ends of cache lines.
+
 cross: the larger of the two.
 
 disc: horizontal runs, the longest in the middle. With h[d] the half-length of those d rows above and below, and R[d]
@@ -28,8 +32,47 @@ from libc.stddef cimport ptrdiff_t, size_t
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t
 from libc.string cimport memcpy, memset
 
-from common.c cimport fetch_row, fetch_to_write_row
+from common.c cimport fetch, fetch_row, fetch_to_write, fetch_to_write_row
 from common.pixels cimport BYTE, HALF, SINGLE, WORD, Pixels, Sample
+from common.vectors cimport VECTOR, after, before, filled, larger, load_vector, store_vector, vector
+
+
+cdef extern from * nogil:
+    """
+    #define VDIFF_KEYS_OF_FLOATS(type, top, mantissa) \\
+        static inline type vdiff_key_of_##type(type value, type flip) \\
+        { \\
+            type rest = (type)~(value ^ value) >> 1, infinity = rest >> mantissa << mantissa; \\
+            type nan = -((type)(infinity - (value & rest)) >> top); \\
+            return (value ^ (type)~rest ^ flip ^ (-(value >> top) & rest)) | nan; \\
+        } \\
+        static inline type vdiff_of_key_##type(type value, type flip) \\
+        { \\
+            type rest = (type)~(value ^ value) >> 1; \\
+            value ^= flip; \\
+            return value ^ ((type)~rest | ((value >> top) - 1)); \\
+        }
+    VDIFF_KEYS_OF_FLOATS(uint16_t, 15, 10)
+    VDIFF_KEYS_OF_FLOATS(vdiff_16s, 15, 10)
+    VDIFF_KEYS_OF_FLOATS(uint32_t, 31, 23)
+    VDIFF_KEYS_OF_FLOATS(vdiff_32s, 31, 23)
+
+    #define vdiff_key_of_float(value, flip) (sizeof(value) == 2 ? \\
+        vdiff_key_of_uint16_t(value, flip) : vdiff_key_of_uint32_t(value, flip))
+    #define vdiff_float_of_key(value, flip) (sizeof(value) == 2 ? \\
+        vdiff_of_key_uint16_t(value, flip) : vdiff_of_key_uint32_t(value, flip))
+    #define vdiff_keys_of_vector(v, flip, size) ((size) == 2 ? \\
+        (vdiff_8s)vdiff_key_of_vdiff_16s((vdiff_16s)(v), (vdiff_16s)(flip)) : \\
+        (vdiff_8s)vdiff_key_of_vdiff_32s((vdiff_32s)(v), (vdiff_32s)(flip)))
+    #define vdiff_floats_of_vector(v, flip, size) ((size) == 2 ? \\
+        (vdiff_8s)vdiff_of_key_vdiff_16s((vdiff_16s)(v), (vdiff_16s)(flip)) : \\
+        (vdiff_8s)vdiff_of_key_vdiff_32s((vdiff_32s)(v), (vdiff_32s)(flip)))
+    """
+    # Of half-precision numbers and singles; the flip of a dilation is 0.
+    uint32_t key_of_float "vdiff_key_of_float"(uint32_t value, uint32_t flip)
+    uint32_t float_of_key "vdiff_float_of_key"(uint32_t value, uint32_t flip)
+    vector keys_of_vector "vdiff_keys_of_vector"(vector v, vector flip, int size)
+    vector floats_of_vector "vdiff_floats_of_vector"(vector v, vector flip, int size)
 
 
 cdef enum:
@@ -66,20 +109,10 @@ cdef inline void keys_of_integers(key *keys, const key *samples, int n, key flip
         keys[x] = samples[x] ^ flip
 
 
-cdef inline key key_of_float(key bits, key flip) noexcept nogil:
-    """The flip of a dilation is 0."""
-    cdef int shift = 8 * sizeof(key) - 1
-    cdef key sign = <key>(<key>1 << shift)
-    cdef key rest = <key>(sign - 1)
-    cdef key infinity = <key>(rest >> 10 << 10) if key is uint16_t else <key>(rest >> 23 << 23)
-    cdef key value = <key>(bits ^ (sign ^ flip)) ^ (<key>(0 - (bits >> shift)) & rest)
-    return <key>-1 if (bits & rest) > infinity else value
-
-
 cdef inline void keys_of_floats(key *keys, const key *samples, int n, key flip) noexcept nogil:
     cdef int x
     for x in range(n):  # hot
-        keys[x] = key_of_float(samples[x], flip)
+        keys[x] = <key>key_of_float(samples[x], flip)
 
 
 cdef inline void load_keys(key *keys, const key *samples, int n, Sample sample, key flip) noexcept nogil:
@@ -139,24 +172,17 @@ cdef inline void largest_of_4(
         dst[x] = max(max(a[x], b[x]), max(c[x], d[x])) ^ flip
 
 
-cdef inline key float_of_key(key value, key flip) noexcept nogil:
-    cdef int shift = 8 * sizeof(key) - 1
-    cdef key sign = <key>(<key>1 << shift)
-    value ^= flip
-    return value ^ (sign | <key>((value >> shift) - 1))
-
-
 cdef inline void floats_of_3(key *dst, const key *a, const key *b, const key *c, int n, key flip) noexcept nogil:
     cdef int x
     for x in range(n):  # hot
-        dst[x] = float_of_key(max(max(a[x], b[x]), c[x]), flip)
+        dst[x] = <key>float_of_key(<key>max(max(a[x], b[x]), c[x]), flip)
 
 
 cdef inline void floats_of_4(
         key *dst, const key *a, const key *b, const key *c, const key *d, int n, key flip) noexcept nogil:
     cdef int x
     for x in range(n):  # hot
-        dst[x] = float_of_key(max(max(a[x], b[x]), max(c[x], d[x])), flip)
+        dst[x] = <key>float_of_key(<key>max(max(a[x], b[x]), max(c[x], d[x])), flip)
 
 
 cdef inline void largest_of_5(
@@ -190,6 +216,72 @@ cdef inline void widen(
         largest_of_3(dst, a, a + length, a + last, n, flip)
     else:
         largest_of_4(dst, a, a + length, a + 2 * length, a + last, n, flip)
+
+
+# Both, for windows of radius 1
+
+cdef inline vector keys_of_samples(vector samples, bint floats, key flip) noexcept nogil:
+    cdef vector flips = filled(flip, sizeof(key))
+    if floats:
+        return keys_of_vector(samples, flips, sizeof(key))
+    return samples ^ flips
+
+
+cdef inline vector samples_of_keys(vector keys, bint floats, key flip) noexcept nogil:
+    cdef vector flips = filled(flip, sizeof(key))
+    if floats:
+        return floats_of_vector(keys, flips, sizeof(key))
+    return keys ^ flips
+
+
+cdef inline vector largest_in_columns(
+        const key *above, const key *row, const key *below, key *keys, bint floats, key flip) noexcept nogil:
+    cdef vector newest = keys_of_samples(load_vector(below), floats, flip)
+    cdef vector both
+    if floats:
+        store_vector(keys, newest)
+        both = larger(load_vector(above), load_vector(row), sizeof(key))
+    else:
+        both = larger(
+            keys_of_samples(load_vector(above), floats, flip), keys_of_samples(load_vector(row), floats, flip),
+            sizeof(key))
+    return larger(both, newest, sizeof(key))
+
+
+cdef inline void store_largest(
+        key *dst, vector left, vector middle, vector right, bint floats, key flip) noexcept nogil:
+    cdef vector value = larger(larger(left, right, sizeof(key)), middle, sizeof(key))
+    store_vector(dst, samples_of_keys(value, floats, flip))
+
+
+cdef inline void largest_of_3x3(
+        key *dst, const key *above, const key *row, const key *below, key *keys, const key *next, key *next_dst, int n,
+        bint floats, key flip) noexcept nogil:
+    """From integers, or the keys of floats, to samples, where `n` is a vector at least."""
+    cdef int size = sizeof(key)
+    cdef int lanes = VECTOR // size
+    cdef vector none = filled(0, size)
+    cdef vector left = none
+    cdef vector middle = largest_in_columns(above, row, below, keys, floats, flip)
+    cdef vector right
+    cdef int x = 0
+    while x + 2 * lanes <= n:
+        fetch(next + x)
+        fetch_to_write(next_dst + x)
+        right = largest_in_columns(
+            above + x + lanes, row + x + lanes, below + x + lanes, keys + x + lanes, floats, flip)
+        store_largest(dst + x, before(left, middle, size), middle, after(middle, right, size), floats, flip)
+        left = middle
+        middle = right
+        x += lanes
+    left = before(left, middle, size)
+    if x + lanes < n:    # the last vector, which ends with the row, overlaps this one
+        right = largest_in_columns(above + x + 1, row + x + 1, below + x + 1, keys + x + 1, floats, flip)
+        store_largest(dst + x, left, middle, right, floats, flip)
+        x = n - lanes
+        left = largest_in_columns(above + x - 1, row + x - 1, below + x - 1, keys + x - 1, floats, flip)
+        middle = largest_in_columns(above + x, row + x, below + x, keys + x, floats, flip)
+    store_largest(dst + x, left, middle, after(middle, none, size), floats, flip)
 
 
 # Memory
@@ -369,6 +461,29 @@ cdef inline void rect_or_cross_plane(
                 wide)
 
 
+cdef inline void plane_of_3x3(
+        key *dst, ptrdiff_t dst_stride, const key *src, ptrdiff_t src_stride, int width, int height, Sample sample,
+        key flip, key *ring) noexcept nogil:
+    cdef bint floats = sample == HALF or sample == SINGLE
+    cdef ptrdiff_t pitch = line_bytes(width * <int>sizeof(key)) // <int>sizeof(key)
+    cdef Rows rows
+    cdef int y, x, n
+    rows.first = <const char *>src
+    rows.stride = src_stride * <int>sizeof(key)
+    rows.count = height
+    if floats:
+        rows.first = <const char *>ring
+        rows.stride = pitch * <int>sizeof(key)
+        rows.count = 3
+        keys_of_floats(ring, src, width, flip)
+    for y in range(height):
+        largest_of_3x3(
+            dst + y * dst_stride, <const key *>row_at(&rows, max(y - 1, 0)), <const key *>row_at(&rows, y),
+            src + min(y + 1, height - 1) * src_stride, ring + (y + 1) % 3 * pitch,
+            src + min(y + 1 + AHEAD, height - 1) * src_stride, dst + min(y + AHEAD, height - 1) * dst_stride,
+            width, floats, flip)
+
+
 cdef inline void disc_plane(
         key *dst, ptrdiff_t dst_stride, const key *src, ptrdiff_t src_stride, int width, int height, Sample sample,
         const Window *w, key *scratch) noexcept nogil:
@@ -424,6 +539,11 @@ cdef inline void keys_plane(
     src_stride //= <ptrdiff_t>sizeof(key)
     if w.shape == DISC:
         disc_plane(dst, dst_stride, src, src_stride, width, height, sample, w, scratch)
+    elif w.shape == RECT and w.radius == 1 and width * <int>sizeof(key) >= VECTOR:
+        if w.erode:
+            plane_of_3x3(dst, dst_stride, src, src_stride, width, height, sample, <key>-1, scratch)
+        else:
+            plane_of_3x3(dst, dst_stride, src, src_stride, width, height, sample, <key>0, scratch)
     else:
         rect_or_cross_plane(dst, dst_stride, src, src_stride, width, height, sample, w, scratch)
 
