@@ -120,11 +120,16 @@ def test_what_is_above_the_peak_is_clipped(core: Any, alpha: float) -> None:
     assert read_gray(core.vdiff.DiffBlend(clip, alpha=alpha), 0).max() == 1023
 
 
+def every_pair_of_bytes() -> tuple[np.ndarray, np.ndarray]:
+    x, r = np.meshgrid(np.arange(256, dtype=np.float32), np.arange(256, dtype=np.float32))
+    return x, r
+
+
 def test_every_pair_of_bytes_in_fixed_point_is_as_in_floating_point(core: Any, rng: np.random.Generator) -> None:
     """The formula in float32, in the kernel's order; numbers that fixed point has and such that it has not."""
-    x, r = np.meshgrid(np.arange(256, dtype=np.float32), np.arange(256, dtype=np.float32))
+    x, r = every_pair_of_bytes()
     clip, ref = gray(x, name="GRAY8"), gray(r, name="GRAY8")
-    alphas = [-1, -0.75, -0.5, -0.4, 1 / 3, 0.499, 0.5, 1, 1.2, 1.37, 1.8, 2, 3.5, 31, 63.99, 64, 64.01, 100, 257, 1000]
+    alphas = [-1, -0.75, -0.5, -0.4, 0.3, 1 / 3, 0.499, 0.5, 1, 1.2, 1.37, 1.8, 2, 3.5, 31, 63.99, 64, 64.01, 100, 1000]
     alphas += list(rng.uniform(-1, 80, 9))
     thresholds = [0, 0.3, 1, 2.5, 7, 100, 254.5, 255, 1e6, *rng.uniform(0, 20, 2)]
     limits = [0, 0.4, 0.5, 1, 2.5, 10, 60.2, 254.5, 255, 1e6, *rng.uniform(0, 99, 2)]
@@ -132,10 +137,22 @@ def test_every_pair_of_bytes_in_fixed_point_is_as_in_floating_point(core: Any, r
         for threshold, limit in [(0, 255), *zip(rng.choice(thresholds, 12), rng.choice(limits, 12), strict=True)]:
             a, t, most = np.float32(alpha), np.float32(threshold), np.float32(limit)
             d = x - r
-            wanted = np.clip(x + np.clip(a * (d - np.clip(d, -t, t)), -most, most), 0, 255) + np.float32(0.5)
+            change = np.clip(a * (d - np.clip(d, -t, t)), -most, most)
+            wanted = np.clip(x + np.floor(change + np.float32(1024.5)) - 1024, 0, 255)
             given = {"alpha": alpha, "threshold": threshold, "limit": limit}
             found = read(core.vdiff.DiffBlend(clip, ref=ref, **given))[0][0]
             assert np.array_equal(found, wanted.astype(np.uint8)), given
+
+
+def test_bytes_are_the_exact_ones_for_decimals(core: Any) -> None:
+    """In fractions, not in floating point: 0.3 times 25 is 7.5, which is rounded up, and -7.5, too."""
+    x, r = every_pair_of_bytes()
+    clip, ref = gray(x, name="GRAY8"), gray(r, name="GRAY8")
+    d = (x - r).astype(np.int64)
+    for hundredths in range(-100, 301):
+        wanted = np.clip(x + (2 * hundredths * d + 100) // 200, 0, 255)
+        found = read(core.vdiff.DiffBlend(clip, ref=ref, alpha=hundredths / 100))[0][0]
+        assert np.array_equal(found, wanted.astype(np.uint8)), hundredths
 
 
 def test_float_is_not_clamped(core: Any) -> None:
