@@ -22,9 +22,9 @@ from common.pixels cimport (
 
 
 cdef enum:
-    PIECE = 2048     # bytes at a time, for memory can only be asked for so much at once,
-    AHEAD = 4096     # as far ahead; beyond a plane's end it does no harm
-    LANES = 512      # floats at a time: their sums stay in the first-level cache
+    PIECE = 512     # bytes at a time, for memory can only be asked for so much at once,
+    AHEAD = 2048     # as far ahead; beyond a plane's end it does no harm
+    LANES = 128      # floats at a time: their sums stay in the first-level cache
     LINE = 8         # doubles of a cache line
 
 
