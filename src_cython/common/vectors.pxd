@@ -11,17 +11,12 @@ cdef extern from * nogil:
     """
     #include <stdint.h>
 
-    #define VDIFF_16_FROM(i) (i), (i) + 1, (i) + 2, (i) + 3, (i) + 4, (i) + 5, (i) + 6, (i) + 7, \\
-        (i) + 8, (i) + 9, (i) + 10, (i) + 11, (i) + 12, (i) + 13, (i) + 14, (i) + 15
     #if defined(__AVX512BW__)
-    #include <immintrin.h>
     #define VDIFF_BYTES 64
     #elif defined(__AVX2__)
     #define VDIFF_BYTES 32
-    #define VDIFF_ALL_FROM(i) VDIFF_16_FROM(i), VDIFF_16_FROM((i) + 16)
     #else
     #define VDIFF_BYTES 16
-    #define VDIFF_ALL_FROM(i) VDIFF_16_FROM(i)
     #endif
     typedef uint8_t vdiff_8s __attribute__((vector_size(VDIFF_BYTES)));
     typedef uint16_t vdiff_16s __attribute__((vector_size(VDIFF_BYTES)));
@@ -31,38 +26,42 @@ cdef extern from * nogil:
     static inline vdiff_8s vdiff_load_vector(const void *from) { return *(const vdiff_in_memory *)from; }
     static inline void vdiff_store_vector(void *to, vdiff_8s v) { *(vdiff_in_memory *)to = v; }
 
-    #if defined(__clang__)  // which knows a maximum by other signs than GCC
-    #define VDIFF_RAISE(a, b) do { __typeof__(a) less = (__typeof__(a))(a < b); a = (a & ~less) | (b & less); } while (0)
+    #if defined(__SSE4_1__)  // where GCC does not always find the instruction by itself
+    #include <immintrin.h>
+    // alignr joins each 16 bytes with the 16 before, or after.
+    #if defined(__AVX512BW__)
+    typedef __m512i vdiff_whole;
+    #define VDIFF_DO(operation, ...) (vdiff_8s)_mm512_##operation(__VA_ARGS__)
+    #define VDIFF_16_BEFORE(a, b) _mm512_alignr_epi64(b, a, 6)
+    #define VDIFF_16_AFTER(b, c) _mm512_alignr_epi64(c, b, 2)
+    #elif defined(__AVX2__)
+    typedef __m256i vdiff_whole;
+    #define VDIFF_DO(operation, ...) (vdiff_8s)_mm256_##operation(__VA_ARGS__)
+    #define VDIFF_16_BEFORE(a, b) _mm256_permute2x128_si256(a, b, 0x21)
+    #define VDIFF_16_AFTER(b, c) _mm256_permute2x128_si256(b, c, 0x21)
     #else
-    #define VDIFF_RAISE(a, b) \\
-        for (unsigned i = 0; i < sizeof(a) / sizeof(a[0]); i++) \\
-            a[i] = a[i] > b[i] ? a[i] : b[i]
+    typedef __m128i vdiff_whole;
+    #define VDIFF_DO(operation, ...) (vdiff_8s)_mm_##operation(__VA_ARGS__)
+    #define VDIFF_16_BEFORE(a, b) (a)
+    #define VDIFF_16_AFTER(b, c) (c)
     #endif
-    #define VDIFF_OF(bits) \\
-        static inline vdiff_8s vdiff_filled_##bits(uint##bits##_t value) \\
-            { return (vdiff_8s)(value + (vdiff_##bits##s){0}); } \\
-        static inline vdiff_8s vdiff_larger_##bits(vdiff_8s v, vdiff_8s w) \\
-        { \\
-            vdiff_##bits##s a = (vdiff_##bits##s)v, b = (vdiff_##bits##s)w; \\
-            VDIFF_RAISE(a, b); \\
-            return (vdiff_8s)a; \\
-        }
-    VDIFF_OF(8)
-    VDIFF_OF(16)
-    VDIFF_OF(32)
-
-    #if VDIFF_BYTES == 64  // for which GCC has no shuffle of bytes that is as short
+    #define VDIFF_LARGER(a, b, bits) VDIFF_DO(max_epu##bits, (vdiff_whole)(a), (vdiff_whole)(b))
     #define VDIFF_BEFORE(a, b, bytes) \\
-        (vdiff_8s)_mm512_alignr_epi8((__m512i)(b), _mm512_alignr_epi64((__m512i)(b), (__m512i)(a), 6), 16 - (bytes))
+        VDIFF_DO(alignr_epi8, (vdiff_whole)(b), VDIFF_16_BEFORE((vdiff_whole)(a), (vdiff_whole)(b)), 16 - (bytes))
     #define VDIFF_AFTER(b, c, bytes) \\
-        (vdiff_8s)_mm512_alignr_epi8(_mm512_alignr_epi64((__m512i)(c), (__m512i)(b), 2), (__m512i)(b), bytes)
+        VDIFF_DO(alignr_epi8, VDIFF_16_AFTER((vdiff_whole)(b), (vdiff_whole)(c)), (vdiff_whole)(b), bytes)
     #else
+    #define VDIFF_LARGER(a, b, bits) ({ \\
+        vdiff_##bits##s va = (vdiff_##bits##s)(a), vb = (vdiff_##bits##s)(b), less = (vdiff_##bits##s)(va < vb); \\
+        (vdiff_8s)((va & ~less) | (vb & less)); })
+    #define VDIFF_16_FROM(i) (i), (i) + 1, (i) + 2, (i) + 3, (i) + 4, (i) + 5, (i) + 6, (i) + 7, \\
+        (i) + 8, (i) + 9, (i) + 10, (i) + 11, (i) + 12, (i) + 13, (i) + 14, (i) + 15
     #if defined(__clang__)
-    #define VDIFF_BYTES_FROM(i, a, b) __builtin_shufflevector(a, b, VDIFF_ALL_FROM(i))
+    #define VDIFF_BYTES_FROM(i, a, b) __builtin_shufflevector(a, b, VDIFF_16_FROM(i))
     #else
-    #define VDIFF_BYTES_FROM(i, a, b) __builtin_shuffle(a, b, (vdiff_8s){VDIFF_ALL_FROM(i)})
+    #define VDIFF_BYTES_FROM(i, a, b) __builtin_shuffle(a, b, (vdiff_8s){VDIFF_16_FROM(i)})
     #endif
-    #define VDIFF_BEFORE(a, b, bytes) VDIFF_BYTES_FROM(VDIFF_BYTES - (bytes), a, b)
+    #define VDIFF_BEFORE(a, b, bytes) VDIFF_BYTES_FROM(16 - (bytes), a, b)
     #define VDIFF_AFTER(b, c, bytes) VDIFF_BYTES_FROM(bytes, b, c)
     #endif
 
@@ -70,10 +69,11 @@ cdef extern from * nogil:
     static inline vdiff_8s vdiff_filled(uint32_t value, int size)
     {
         return VDIFF_BY_SIZE(
-            size, vdiff_filled_8((uint8_t)value), vdiff_filled_16((uint16_t)value), vdiff_filled_32(value));
+            size, (uint8_t)value + (vdiff_8s){0}, (vdiff_8s)((uint16_t)value + (vdiff_16s){0}),
+            (vdiff_8s)(value + (vdiff_32s){0}));
     }
     static inline vdiff_8s vdiff_larger(vdiff_8s a, vdiff_8s b, int size)
-        { return VDIFF_BY_SIZE(size, vdiff_larger_8(a, b), vdiff_larger_16(a, b), vdiff_larger_32(a, b)); }
+        { return VDIFF_BY_SIZE(size, VDIFF_LARGER(a, b, 8), VDIFF_LARGER(a, b, 16), VDIFF_LARGER(a, b, 32)); }
     static inline vdiff_8s vdiff_before(vdiff_8s a, vdiff_8s b, int size)
         { return VDIFF_BY_SIZE(size, VDIFF_BEFORE(a, b, 1), VDIFF_BEFORE(a, b, 2), VDIFF_BEFORE(a, b, 4)); }
     static inline vdiff_8s vdiff_after(vdiff_8s b, vdiff_8s c, int size)

@@ -257,7 +257,10 @@ cdef inline void store_largest(
 cdef inline void largest_of_3x3(
         key *dst, const key *above, const key *row, const key *below, key *keys, const key *next, key *next_dst, int n,
         bint floats, key flip) noexcept nogil:
-    """From integers, or the keys of floats, to samples, where `n` is a vector at least."""
+    """From samples to samples, where `n` is a vector at least; of floats, above and row are keys.
+
+    Those of below are left in `keys`. `next` and `next_dst` are rows to ask memory for.
+    """
     cdef int size = sizeof(key)
     cdef int lanes = VECTOR // size
     cdef vector none = filled(0, size)
@@ -467,7 +470,7 @@ cdef inline void plane_of_3x3(
     cdef bint floats = sample == HALF or sample == SINGLE
     cdef ptrdiff_t pitch = line_bytes(width * <int>sizeof(key)) // <int>sizeof(key)
     cdef Rows rows
-    cdef int y, x, n
+    cdef int y
     rows.first = <const char *>src
     rows.stride = src_stride * <int>sizeof(key)
     rows.count = height
