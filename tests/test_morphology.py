@@ -18,7 +18,22 @@ SHAPES = ("rect", "cross", "disc")
 RADII = (1, 2, 3, 7, 15, 25)
 NAMES = ("Dilate", "Erode")
 SAMPLES = ("GRAY8", "GRAY10", "GRAY16", "GRAYH", "GRAYS")
-SIZES = ((93, 41), (37, 23), (130, 3), (3, 70), (2, 2), (9, 1), (1, 9), (1, 1))
+SIZES = (
+    (93, 41),
+    (37, 23),
+    (130, 3),
+    (3, 70),
+    (2, 2),
+    (9, 1),
+    (1, 9),
+    (1, 1),
+    (64, 1),
+    (65, 2),
+    (128, 5),
+    (16, 2),
+    (32, 3),
+)
+"""With rows shorter than a vector, of one, of several, and with a part left over, at 16 to 64 bytes."""
 SCIPY: dict[str, Callable[..., Any]] = {"Dilate": ndimage.grey_dilation, "Erode": ndimage.grey_erosion}
 SYMMETRIES: list[Callable[[Plane], Plane]] = [
     lambda x: x,

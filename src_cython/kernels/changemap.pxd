@@ -22,7 +22,7 @@ from common.pixels cimport (
 
 
 cdef enum:
-    PIECE = 512     # bytes at a time, for memory can only be asked for so much at once,
+    PIECE = 512      # bytes at a time, for memory can only be asked for so much at once,
     AHEAD = 2048     # as far ahead; beyond a plane's end it does no harm
     LANES = 128      # floats at a time: their sums stay in the first-level cache
     LINE = 8         # doubles of a cache line
@@ -52,7 +52,7 @@ cdef struct Sums:
     double lanes[2 * LANES + LINE]  # of floats: see float_differences
 
 
-# Statistics, of a piece: sums of 2048 bytes or 1024 words fit 32 bits, the number of changed ones 15
+# Statistics, of a piece: sums of 512 bytes or 256 words fit 32 bits, the number of changed ones 15
 
 cdef inline double *float_differences(Sums *sums) noexcept nogil:
     """From a cache line's start: vectors that straddle two take twice as long to put back. The squares follow."""

@@ -32,7 +32,7 @@ cdef enum:
     OFFSET = 1024    # to changes of bytes, which makes numbers above 0 of those that matter
     PIECE = 512      # bytes at a time, for memory can only be asked for so much at once,
     AHEAD = 4096     # as far ahead; beyond a plane's end it does no harm
-    CHUNK = 1024     # halves at a time: their float copies stay in the first-level cache
+    HALVES = PIECE // 2
 
 
 cdef struct Fixed:
@@ -71,7 +71,7 @@ cdef inline int16_t within(int16_t v, int16_t least, int16_t most) noexcept nogi
 
 
 cdef inline int16_t whole_change(int16_t d, Blend b) noexcept nogil:
-    # Beside the offset, what is not as far as 2^-15 from a half is that half, as the product of 25 and 0.3 in float32.
+    # Beside the offset, what is next to a half, within 2^-14 or less, is that half, as 25 times 0.3 in float32.
     return <int16_t>(<int16_t><int>(change_of(d, b) + (OFFSET + <float>0.5)) - OFFSET)
 
 
@@ -132,18 +132,14 @@ cdef inline void blend_singles(row y, crow x, crow r, int n, Blend b) noexcept n
 
 
 cdef inline void blend_halves(row16 y, crow16 x, crow16 r, int n, Blend b) noexcept nogil:
-    cdef float ys[CHUNK]
-    cdef float xs[CHUNK]
-    cdef float rs[CHUNK]
-    cdef int start = 0
-    cdef int count
-    while start < n:
-        count = min(CHUNK, n - start)
-        load_halves(xs, x + start, count, 1)
-        load_halves(rs, r + start, count, 1)
-        blend_singles(ys, xs, rs, count, b)
-        store_halves(y + start, ys, count, 1)
-        start += CHUNK
+    """Of a piece at most."""
+    cdef float ys[HALVES]
+    cdef float xs[HALVES]
+    cdef float rs[HALVES]
+    load_halves(xs, x, n, 1)
+    load_halves(rs, r, n, 1)
+    blend_singles(ys, xs, rs, n, b)
+    store_halves(y, ys, n, 1)
 
 
 cdef inline bint same_changes(const Fixed *f, Blend b) noexcept nogil:
