@@ -129,8 +129,8 @@ def test_every_pair_of_bytes_in_fixed_point_is_as_in_floating_point(core: Any, r
     """The formula in float32, in the kernel's order; numbers that fixed point has and such that it has not."""
     x, r = every_pair_of_bytes()
     clip, ref = gray(x, name="GRAY8"), gray(r, name="GRAY8")
-    alphas = [-1, -0.75, -0.5, -0.4, 0.3, 1 / 3, 0.499, 0.5, 1, 1.2, 1.37, 1.8, 2, 3.5, 31, 63.99, 64, 64.01, 100, 1000]
-    alphas += list(rng.uniform(-1, 80, 9))
+    alphas = [-1, -0.75, -0.5, -0.4, 0.3, 1 / 3, 0.499, 0.5, 1, 1.2, 1.37, 1.8, 2, 3.5, 31, 63.99, 64, 64.01]
+    alphas += [100, 257, 1000, *rng.uniform(-1, 80, 9)]
     thresholds = [0, 0.3, 1, 2.5, 7, 100, 254.5, 255, 1e6, *rng.uniform(0, 20, 2)]
     limits = [0, 0.4, 0.5, 1, 2.5, 10, 60.2, 254.5, 255, 1e6, *rng.uniform(0, 99, 2)]
     for alpha in alphas:

@@ -16,15 +16,14 @@ from libc.stdint cimport int16_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport abs
 from libc.string cimport memset
 
-from common.c cimport crow, fabsf, fetch_row, fetch_to_write_row, row, row_double
+from common.c cimport crow, fabsf, fetch_ahead, fetch_ahead_to_write, row, row_double
 from common.pixels cimport (
     BYTE, HALF, WORD, Pixels, crow8, crow16, load_halves, row8, row16, sample_bytes, store_halves)
 
 
 cdef enum:
-    PIECE = 512      # bytes at a time, for memory can only be asked for so much at once,
-    AHEAD = 2048     # as far ahead; beyond a plane's end it does no harm
-    LANES = 128      # floats at a time: their sums stay in the first-level cache
+    PIECE = 512      # bytes at a time, of integers
+    LANES = 128      # floats at a time, and as many sums of them
     LINE = 8         # doubles of a cache line
 
 
@@ -368,11 +367,11 @@ cdef inline Change map_change(
             n = min(step, length - start)
             xs = <const char *>x + y * x_stride + <ptrdiff_t>start * size
             rs = <const char *>r + y * r_stride + <ptrdiff_t>start * size
-            fetch_row(xs + AHEAD, n * size)
-            fetch_row(rs + AHEAD, n * size)
+            fetch_ahead(xs, n * size)
+            fetch_ahead(rs, n * size)
             if dst != NULL:
                 ys = <char *>dst + y * dst_stride + <ptrdiff_t>start * size
-                fetch_to_write_row(ys + AHEAD, n * size)
+                fetch_ahead_to_write(ys, n * size)
             map_piece(&sums, ys, xs, rs, n, pixels, picture, threshold, wanted)
             start += n
     return change_of(&sums, width, height, pixels)

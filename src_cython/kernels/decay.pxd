@@ -19,7 +19,7 @@ from libc.stddef cimport ptrdiff_t, size_t
 from libc.stdint cimport int16_t, uint8_t
 from libc.string cimport memcpy, memset
 
-from common.c cimport clampf, crow, fabsf, fetch_row, fetch_to_write_row, maxf, minf, row, row_double
+from common.c cimport clampf, crow, fabsf, fetch_ahead, fetch_ahead_to_write, maxf, minf, row, row_double
 from common.maths cimport exponential, exponential_less_one
 from common.pixels cimport BYTE, HALF, SINGLE, Pixels, crow8, load_row, row8, sample_bytes, store_row
 
@@ -30,8 +30,7 @@ cdef extern from * nogil:
 
 
 cdef enum:
-    CHUNK = 256             # samples at a time, for memory can only be asked for so much at once,
-    AHEAD = 2048            # bytes ahead; beyond a plane's end it does no harm
+    CHUNK = 256             # samples at a time
     ONE = 128               # fixed point: one code of a byte
     HALF_CODE = 64
     LONGEST_FIXED = 24      # mean age 1/(1-q) in frames up to which roundings add up to less than a tenth of a code
@@ -363,16 +362,16 @@ cdef inline void decay_plane(
         while start < width:
             n = min(CHUNK, width - start)
             x = <const char *>src + start * bytes
-            fetch_row(x + AHEAD, n * bytes)
+            fetch_ahead(x, n * bytes)
             if dst != NULL:
-                fetch_to_write_row(<char *>dst + start * bytes + AHEAD, n * bytes)
+                fetch_ahead_to_write(<char *>dst + start * bytes, n * bytes)
             if not m.fixed:
                 load_row(xs, x, n, pixels)
             for chain in range(2):
                 if not live[chain]:
                     continue
                 s = <char *>states[chain] + line * pitch + start * state_bytes(m)
-                fetch_to_write_row(s + AHEAD, n * <int>state_bytes(m))
+                fetch_ahead_to_write(s, n * <int>state_bytes(m))
                 output = dst != NULL and chain == 0
                 if m.fixed:
                     decay_bytes(
@@ -404,8 +403,8 @@ cdef inline void fade_plane(
         start = 0
         while start < width:
             n = min(CHUNK, width - start)
-            fetch_row(<const char *>src + start * bytes + AHEAD, n * bytes)
-            fetch_to_write_row(<char *>dst + start * bytes + AHEAD, n * bytes)
+            fetch_ahead(<const char *>src + start * bytes, n * bytes)
+            fetch_ahead_to_write(<char *>dst + start * bytes, n * bytes)
             load_row(xs, <const char *>src + start * bytes, n, pixels)
             fade_row(ys, xs, n, weight, level)
             store_row(<char *>dst + start * bytes, ys, n, pixels)

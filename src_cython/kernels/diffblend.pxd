@@ -10,7 +10,7 @@ from libc.math cimport ceil, fabs, floor, fmin
 from libc.stdint cimport int16_t, uint8_t, uint16_t
 from libc.string cimport memset
 
-from common.c cimport clampf, crow, fetch_row, fetch_to_write_row, limitf, row
+from common.c cimport clampf, crow, fetch_ahead, fetch_ahead_to_write, limitf, row
 from common.pixels cimport (
     BYTE, HALF, WORD, Pixels, crow8, crow16, load_halves, row8, row16, sample_bytes, store_halves)
 
@@ -30,8 +30,7 @@ cdef extern from * nogil:
 
 cdef enum:
     OFFSET = 1024    # to changes of bytes, which makes numbers above 0 of those that matter
-    PIECE = 512      # bytes at a time, for memory can only be asked for so much at once,
-    AHEAD = 4096     # as far ahead; beyond a plane's end it does no harm
+    PIECE = 512      # bytes at a time
     HALVES = PIECE // 2
 
 
@@ -225,8 +224,8 @@ cdef inline void blend_plane(
             xs = <const char *>x + y * x_stride + start * size
             rs = <const char *>r + y * r_stride + start * size
             ys = <char *>dst + y * dst_stride + start * size
-            fetch_row(xs + AHEAD, n * size)
-            fetch_row(rs + AHEAD, n * size)
-            fetch_to_write_row(ys + AHEAD, n * size)
+            fetch_ahead(xs, n * size)
+            fetch_ahead(rs, n * size)
+            fetch_ahead_to_write(ys, n * size)
             blend_row(ys, xs, rs, n, pixels, b)
             start += n

@@ -36,7 +36,7 @@ from kernels.counted cimport (
 cdef enum:
     TAPS = 64               # as many as can be given
     PLANE_TAPS = 256        # four each
-    CHUNK = 128             # floats at a time: their sums stay in the first-level cache
+    CHUNK = 128             # floats at a time, for memory can only be asked for so much at once
     AHEAD = 2               # rows further down it is asked for
     APART = 8               # taps more rows apart than this, times the terms of a sum across, have different rings
     LANES = 16              # floats of a cache line
