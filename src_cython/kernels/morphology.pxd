@@ -57,9 +57,9 @@ cdef extern from * nogil:
     VDIFF_KEYS_OF_FLOATS(uint32_t, 31, 23)
     VDIFF_KEYS_OF_FLOATS(vdiff_32s, 31, 23)
 
-    #define vdiff_key_of_float(value, flip, size) ((size) == 2 ? \\
+    #define vdiff_key_of_float(value, flip) (sizeof(value) == 2 ? \\
         vdiff_key_of_uint16_t(value, flip) : vdiff_key_of_uint32_t(value, flip))
-    #define vdiff_float_of_key(value, flip, size) ((size) == 2 ? \\
+    #define vdiff_float_of_key(value, flip) (sizeof(value) == 2 ? \\
         vdiff_of_key_uint16_t(value, flip) : vdiff_of_key_uint32_t(value, flip))
     #define vdiff_keys_of_vector(v, flip, size) ((size) == 2 ? \\
         (vdiff_8s)vdiff_key_of_vdiff_16s((vdiff_16s)(v), (vdiff_16s)(flip)) : \\
@@ -69,8 +69,8 @@ cdef extern from * nogil:
         (vdiff_8s)vdiff_of_key_vdiff_32s((vdiff_32s)(v), (vdiff_32s)(flip)))
     """
     # Of half-precision numbers and singles; the flip of a dilation is 0.
-    uint32_t key_of_float "vdiff_key_of_float"(uint32_t value, uint32_t flip, int size)
-    uint32_t float_of_key "vdiff_float_of_key"(uint32_t value, uint32_t flip, int size)
+    uint32_t key_of_float "vdiff_key_of_float"(uint32_t value, uint32_t flip)
+    uint32_t float_of_key "vdiff_float_of_key"(uint32_t value, uint32_t flip)
     vector keys_of_vector "vdiff_keys_of_vector"(vector v, vector flip, int size)
     vector floats_of_vector "vdiff_floats_of_vector"(vector v, vector flip, int size)
 
@@ -112,7 +112,7 @@ cdef inline void keys_of_integers(key *keys, const key *samples, int n, key flip
 cdef inline void keys_of_floats(key *keys, const key *samples, int n, key flip) noexcept nogil:
     cdef int x
     for x in range(n):  # hot
-        keys[x] = <key>key_of_float(samples[x], flip, sizeof(key))
+        keys[x] = <key>key_of_float(samples[x], flip)
 
 
 cdef inline void load_keys(key *keys, const key *samples, int n, Sample sample, key flip) noexcept nogil:
@@ -175,14 +175,14 @@ cdef inline void largest_of_4(
 cdef inline void floats_of_3(key *dst, const key *a, const key *b, const key *c, int n, key flip) noexcept nogil:
     cdef int x
     for x in range(n):  # hot
-        dst[x] = <key>float_of_key(max(max(a[x], b[x]), c[x]), flip, sizeof(key))
+        dst[x] = <key>float_of_key(<key>max(max(a[x], b[x]), c[x]), flip)
 
 
 cdef inline void floats_of_4(
         key *dst, const key *a, const key *b, const key *c, const key *d, int n, key flip) noexcept nogil:
     cdef int x
     for x in range(n):  # hot
-        dst[x] = <key>float_of_key(max(max(a[x], b[x]), max(c[x], d[x])), flip, sizeof(key))
+        dst[x] = <key>float_of_key(<key>max(max(a[x], b[x]), max(c[x], d[x])), flip)
 
 
 cdef inline void largest_of_5(
@@ -543,7 +543,10 @@ cdef inline void keys_plane(
     if w.shape == DISC:
         disc_plane(dst, dst_stride, src, src_stride, width, height, sample, w, scratch)
     elif w.shape == RECT and w.radius == 1 and width * <int>sizeof(key) >= VECTOR:
-        plane_of_3x3(dst, dst_stride, src, src_stride, width, height, sample, <key>-1 if w.erode else 0, scratch)
+        if w.erode:    # twice, so that the flip is a constant
+            plane_of_3x3(dst, dst_stride, src, src_stride, width, height, sample, <key>-1, scratch)
+        else:
+            plane_of_3x3(dst, dst_stride, src, src_stride, width, height, sample, <key>0, scratch)
     else:
         rect_or_cross_plane(dst, dst_stride, src, src_stride, width, height, sample, w, scratch)
 
